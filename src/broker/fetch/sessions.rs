@@ -1,0 +1,347 @@
+//! Fetch sessions (KIP-227): a client names its partitions once, and afterwards only what changes.
+//!
+//! | the request's session id, epoch | what it is |
+//! | --- | --- |
+//! | 0, -1 | a full fetch without a session |
+//! | 0, 0 | a full fetch that asks for a session; the answer has its id, and its epoch is then 1 |
+//! | id, n | an incremental fetch: what is new or changed, and what to forget; n must be the session's epoch, which rises |
+//! | id, 0 or -1 | a full fetch that ends the session, with 0 in favour of a new one |
+//!
+//! The answer to an incremental fetch leaves out the partitions about which there is nothing new. A session keeps its
+//! partitions in an order, and those that had data go to the end of it: with a small `max_bytes`, everyone gets a turn.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::broker::Now;
+use crate::broker::random::Random;
+use crate::broker::topics::{Topic, Topics};
+use crate::config::Config;
+use crate::wire::messages::fetch::{FetchPartition, PartitionData, Request};
+use crate::wire::{ErrorCode, Uuid};
+
+/// In place of a session's id: there is none.
+const NO_SESSION: i32 = 0;
+/// The epoch that asks for a session.
+const INITIAL_EPOCH: i32 = 0;
+/// The epoch that wants none, or ends one.
+const FINAL_EPOCH: i32 = -1;
+/// A session is not evicted for another before it is this old, or unused for this long.
+const EVICTION_AGE_MS: i64 = 120_000;
+
+/// What a client wants of one partition.
+#[derive(Debug, Clone)]
+pub struct WantedPartition {
+    /// The name in versions that have it, else empty.
+    pub topic: String,
+    /// The id in versions that have it, else zero.
+    pub topic_id: Uuid,
+    pub partition: i32,
+    pub fetch_offset: i64,
+    pub max_bytes: i32,
+    pub current_leader_epoch: i32,
+    pub last_fetched_epoch: i32,
+}
+
+impl WantedPartition {
+    fn new(topic: &str, topic_id: Uuid, partition: &FetchPartition) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            topic_id,
+            partition: partition.partition,
+            fetch_offset: partition.fetch_offset,
+            max_bytes: partition.partition_max_bytes,
+            current_leader_epoch: partition.current_leader_epoch,
+            last_fetched_epoch: partition.last_fetched_epoch,
+        }
+    }
+
+    pub fn topic<'a>(&self, topics: &'a Topics, by_id: bool) -> Result<&'a Topic, ErrorCode> {
+        topics.resolve(&self.topic, self.topic_id, by_id)
+    }
+
+    fn key(&self) -> Key {
+        (self.topic.clone(), self.topic_id, self.partition)
+    }
+}
+
+type Key = (String, Uuid, i32);
+
+/// A partition of a session, and what its client has been told of it.
+#[derive(Debug)]
+struct SessionPartition {
+    wanted: WantedPartition,
+    high_watermark: i64,
+    log_start_offset: i64,
+}
+
+impl SessionPartition {
+    fn new(wanted: WantedPartition) -> Self {
+        Self { wanted, high_watermark: -1, log_start_offset: -1 }
+    }
+
+    /// Whether the client has to hear of this, and notes that it does.
+    fn is_news(&mut self, data: &PartitionData) -> bool {
+        let mut news = data.records.as_ref().is_some_and(|records| records.length() > 0);
+        news |= self.high_watermark != data.high_watermark;
+        self.high_watermark = data.high_watermark;
+        news |= self.log_start_offset != data.log_start_offset;
+        self.log_start_offset = data.log_start_offset;
+        if data.error_code.is_error() || data.diverging_epoch != Default::default() {
+            // The client must hear of it again once it is well.
+            self.high_watermark = -1;
+            news = true;
+        }
+        news
+    }
+}
+
+/// What a broker remembers of one client's fetches.
+#[derive(Debug)]
+pub struct FetchSession {
+    id: i32,
+    epoch: i32,
+    by_id: bool,
+    /// The partitions in their order, by a number that rises.
+    partitions: BTreeMap<u64, SessionPartition>,
+    places: HashMap<Key, u64>,
+    next_place: u64,
+    created_ms: i64,
+    last_used_ms: i64,
+}
+
+impl FetchSession {
+    fn new(id: i32, by_id: bool, now_ms: i64) -> Self {
+        Self {
+            id,
+            epoch: next_epoch(INITIAL_EPOCH),
+            by_id,
+            partitions: BTreeMap::new(),
+            places: HashMap::new(),
+            next_place: 0,
+            created_ms: now_ms,
+            last_used_ms: now_ms,
+        }
+    }
+
+    fn put(&mut self, wanted: WantedPartition) {
+        let key = wanted.key();
+        match self.places.get(&key).and_then(|place| self.partitions.get_mut(place)) {
+            Some(known) => known.wanted = wanted,
+            None => self.push(key, SessionPartition::new(wanted)),
+        }
+    }
+
+    fn push(&mut self, key: Key, partition: SessionPartition) {
+        self.places.insert(key, self.next_place);
+        self.partitions.insert(self.next_place, partition);
+        self.next_place += 1;
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(place) = self.places.remove(key) {
+            self.partitions.remove(&place);
+        }
+    }
+
+    fn move_to_end(&mut self, place: u64) {
+        if let Some(partition) = self.partitions.remove(&place) {
+            self.push(partition.wanted.key(), partition);
+        }
+    }
+
+    /// Of the answers for all partitions, in their order, those that are news.
+    fn news(&mut self, answers: Vec<PartitionData>) -> Vec<Answer> {
+        let mut news = Vec::new();
+        let mut with_data = Vec::new();
+        for ((place, partition), data) in self.partitions.iter_mut().zip(answers) {
+            if data.records.as_ref().is_some_and(|records| records.length() > 0) {
+                with_data.push(*place);
+            }
+            if partition.is_news(&data) {
+                news.push((partition.wanted.topic.clone(), partition.wanted.topic_id, data));
+            }
+        }
+        with_data.into_iter().for_each(|place| self.move_to_end(place));
+        news
+    }
+}
+
+/// After the largest epoch comes 1: 0 asks for a new session.
+fn next_epoch(epoch: i32) -> i32 {
+    epoch.checked_add(1).unwrap_or(1)
+}
+
+/// A topic's name and id, as the request gave them, and the answer for one of its partitions.
+pub type Answer = (String, Uuid, PartitionData);
+
+/// Where the partitions of a fetch come from.
+#[derive(Debug)]
+pub enum Context {
+    /// From the request, and nothing is remembered.
+    Sessionless(Vec<WantedPartition>),
+    /// From the request, which asks for a session.
+    Full(Vec<WantedPartition>),
+    /// From a session. It may have been evicted meanwhile; the client learns that with its next request.
+    Incremental(Rc<RefCell<FetchSession>>),
+}
+
+impl Context {
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Sessionless(wanted) | Self::Full(wanted) => wanted.is_empty(),
+            Self::Incremental(session) => session.borrow().partitions.is_empty(),
+        }
+    }
+
+    /// Looks at each partition, in order.
+    pub fn for_each(&self, mut look: impl FnMut(&WantedPartition)) {
+        match self {
+            Self::Sessionless(wanted) | Self::Full(wanted) => wanted.iter().for_each(look),
+            Self::Incremental(session) => {
+                session.borrow().partitions.values().for_each(|partition| look(&partition.wanted));
+            }
+        }
+    }
+
+    pub fn map<T>(&self, mut look: impl FnMut(&WantedPartition) -> T) -> Vec<T> {
+        let mut results = Vec::new();
+        self.for_each(|wanted| results.push(look(wanted)));
+        results
+    }
+}
+
+/// All sessions, at most `max.incremental.fetch.session.cache.slots` of them.
+#[derive(Debug)]
+pub struct FetchSessions {
+    sessions: HashMap<i32, Rc<RefCell<FetchSession>>>,
+    slots: usize,
+}
+
+impl FetchSessions {
+    pub fn new(config: &Config) -> Self {
+        let slots = usize::try_from(config.max_incremental_fetch_session_cache_slots).unwrap_or(0);
+        Self { sessions: HashMap::new(), slots }
+    }
+
+    /// Finds out which partitions a request means, and brings its session up to date.
+    pub fn open(&mut self, request: Request, by_id: bool, now: Now) -> Result<Context, ErrorCode> {
+        let wanted: Vec<_> = request
+            .topics
+            .iter()
+            .flat_map(|topic| {
+                topic.partitions.iter().map(|partition| WantedPartition::new(&topic.topic, topic.topic_id, partition))
+            })
+            .collect();
+        if request.session_epoch == INITIAL_EPOCH || request.session_epoch == FINAL_EPOCH {
+            self.sessions.remove(&request.session_id);
+            return Ok(match request.session_epoch {
+                INITIAL_EPOCH => Context::Full(wanted),
+                _ => Context::Sessionless(wanted),
+            });
+        }
+        let shared = self.sessions.get(&request.session_id).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
+        let shared = Rc::clone(shared);
+        let mut session = shared.borrow_mut();
+        if session.epoch != request.session_epoch {
+            return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        }
+        if session.by_id != by_id {
+            return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
+        }
+        wanted.into_iter().for_each(|wanted| session.put(wanted));
+        for topic in request.forgotten_topics_data {
+            for partition in topic.partitions {
+                session.forget(&(topic.topic.clone(), topic.topic_id, partition));
+            }
+        }
+        if session.partitions.is_empty() {
+            self.sessions.remove(&session.id);
+            return Ok(Context::Sessionless(Vec::new()));
+        }
+        session.epoch = next_epoch(session.epoch);
+        session.last_used_ms = now.unix_ms;
+        drop(session);
+        Ok(Context::Incremental(shared))
+    }
+
+    /// Ends a fetch: gives the session's id for the response, and which answers go into it.
+    pub fn close(
+        &mut self,
+        context: Context,
+        answers: Vec<PartitionData>,
+        by_id: bool,
+        now: Now,
+        random: &mut Random,
+    ) -> (i32, Vec<Answer>) {
+        let all = |wanted: Vec<WantedPartition>, answers: Vec<PartitionData>| {
+            wanted.into_iter().zip(answers).map(|(wanted, data)| (wanted.topic, wanted.topic_id, data)).collect()
+        };
+        match context {
+            Context::Sessionless(wanted) => (NO_SESSION, all(wanted, answers)),
+            Context::Full(wanted) => {
+                let id = self.create(&wanted, &answers, by_id, now.unix_ms, random);
+                (id, all(wanted, answers))
+            }
+            Context::Incremental(session) => {
+                let mut session = session.borrow_mut();
+                (session.id, session.news(answers))
+            }
+        }
+    }
+
+    /// Creates a session, if there is room for it, that knows what its client is about to be told.
+    fn create(
+        &mut self,
+        wanted: &[WantedPartition],
+        answers: &[PartitionData],
+        by_id: bool,
+        now_ms: i64,
+        random: &mut Random,
+    ) -> i32 {
+        if self.sessions.len() >= self.slots && !self.evict(wanted.len(), now_ms) {
+            return NO_SESSION;
+        }
+        let id = self.unused_id(random);
+        let mut session = FetchSession::new(id, by_id, now_ms);
+        for (wanted, data) in wanted.iter().zip(answers) {
+            let mut partition = SessionPartition::new(wanted.clone());
+            partition.is_news(data);
+            session.forget(&wanted.key());
+            session.push(wanted.key(), partition);
+        }
+        self.sessions.insert(id, Rc::new(RefCell::new(session)));
+        id
+    }
+
+    fn unused_id(&self, random: &mut Random) -> i32 {
+        loop {
+            let id = (random.next_u64() >> 33) as i32;
+            if id != NO_SESSION && !self.sessions.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Makes room for a session of `size` partitions: the one that was unused for long, or else a smaller old one.
+    fn evict(&mut self, size: usize, now_ms: i64) -> bool {
+        let unused = self
+            .sessions
+            .values()
+            .map(|session| session.borrow())
+            .map(|session| (session.last_used_ms, session.id))
+            .min()
+            .filter(|(last_used_ms, _)| now_ms - last_used_ms > EVICTION_AGE_MS);
+        let smaller = || {
+            self.sessions
+                .values()
+                .map(|session| session.borrow())
+                .filter(|session| now_ms - session.created_ms > EVICTION_AGE_MS && session.partitions.len() < size)
+                .map(|session| (session.partitions.len() as i64, session.id))
+                .min()
+        };
+        let victim = unused.or_else(smaller);
+        victim.is_some_and(|(_, id)| self.sessions.remove(&id).is_some())
+    }
+}

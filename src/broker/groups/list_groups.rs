@@ -1,0 +1,26 @@
+//! ListGroups (16), versions 0 to 5: all groups, in the order of their ids.
+//!
+//! They can be filtered by state from v4 on and by type from v5 on, in upper or lower case. All groups here are of the
+//! classic type.
+
+use crate::broker::{Broker, Call};
+use crate::wire::messages::list_groups::{ListedGroup, Request, Response};
+
+const GROUP_TYPE: &str = "classic";
+
+pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
+    let wanted = |filter: &[String], value: &str| {
+        filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(value))
+    };
+    let listed = broker.groups.iter().map(|group| ListedGroup {
+        group_id: group.id().to_owned(),
+        protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
+        group_state: group.state().to_string(),
+        group_type: GROUP_TYPE.to_owned(),
+    });
+    let groups = listed
+        .filter(|group| wanted(&request.states_filter, &group.group_state))
+        .filter(|group| wanted(&request.types_filter, &group.group_type))
+        .collect();
+    Response { groups, ..Response::default() }
+}

@@ -1,0 +1,115 @@
+//! OffsetFetch (9), versions 1 to 10: how far a group has read.
+//!
+//! A partition without a committed offset, and a group that does not exist, are no error: their offset is -1. Without a
+//! list of topics (null, from v2) everything that the group has committed is shown. From v8 one request asks for several
+//! groups; from v10 topics are named by their ids. There are no transactions here that could leave an offset undecided, so
+//! `require_stable` changes nothing, and classic groups have no use for the member id and epoch of v9.
+
+use super::Groups;
+use super::offsets::{CommittedOffset, Offsets};
+use crate::broker::topics::Topics;
+use crate::broker::{Broker, Call};
+use crate::wire::messages::offset_fetch::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics, OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    Request, Response,
+};
+use crate::wire::{ErrorCode, Uuid};
+
+/// The first version that asks for several groups.
+const GROUPS_FROM: i16 = 8;
+
+/// The first version that names topics by their ids.
+const TOPIC_IDS_FROM: i16 = 10;
+
+pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
+    let (groups, topics) = (&broker.groups, &broker.topics);
+    if call.version >= GROUPS_FROM {
+        let wanted = request.groups.into_iter();
+        let groups = wanted.map(|wanted| fetch(groups, topics, wanted, call.version)).collect();
+        return Response { groups, ..Response::default() };
+    }
+    let wanted = request.topics.map(|topics| {
+        let convert = |topic: OffsetFetchRequestTopic| OffsetFetchRequestTopics {
+            name: topic.name,
+            partition_indexes: topic.partition_indexes,
+            ..OffsetFetchRequestTopics::default()
+        };
+        topics.into_iter().map(convert).collect()
+    });
+    let wanted =
+        OffsetFetchRequestGroup { group_id: request.group_id, topics: wanted, ..OffsetFetchRequestGroup::default() };
+    let fetched = fetch(groups, topics, wanted, call.version);
+    Response { topics: fetched.topics.into_iter().map(single_group_topic).collect(), ..Response::default() }
+}
+
+/// A topic of the response as it was before several groups could be asked for.
+fn single_group_topic(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic {
+    let convert = |partition: OffsetFetchResponsePartitions| OffsetFetchResponsePartition {
+        partition_index: partition.partition_index,
+        committed_offset: partition.committed_offset,
+        committed_leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.metadata,
+        error_code: partition.error_code,
+    };
+    OffsetFetchResponseTopic { name: topic.name, partitions: topic.partitions.into_iter().map(convert).collect() }
+}
+
+fn fetch(groups: &Groups, topics: &Topics, wanted: OffsetFetchRequestGroup, version: i16) -> OffsetFetchResponseGroup {
+    let offsets = groups.get(&wanted.group_id).map(|group| &group.offsets);
+    let fetched = match wanted.topics {
+        Some(wanted) => wanted.into_iter().map(|topic| fetch_topic(offsets, topics, topic, version)).collect(),
+        None => offsets.map(|offsets| fetch_all(offsets, topics, version)).unwrap_or_default(),
+    };
+    OffsetFetchResponseGroup { group_id: wanted.group_id, topics: fetched, ..OffsetFetchResponseGroup::default() }
+}
+
+fn fetch_all(offsets: &Offsets, topics: &Topics, version: i16) -> Vec<OffsetFetchResponseTopics> {
+    let mut all = Vec::new();
+    for (name, partitions) in offsets.topics() {
+        let topic_id = match version {
+            TOPIC_IDS_FROM.. => topics.get(name).map(|topic| topic.id),
+            _ => Some(Uuid::ZERO),
+        };
+        let Some(topic_id) = topic_id else { continue };
+        let partitions = partitions.iter().map(|(index, offset)| show(*index, Some(offset))).collect();
+        all.push(OffsetFetchResponseTopics { name: name.to_owned(), topic_id, partitions });
+    }
+    all
+}
+
+fn fetch_topic(
+    offsets: Option<&Offsets>,
+    topics: &Topics,
+    wanted: OffsetFetchRequestTopics,
+    version: i16,
+) -> OffsetFetchResponseTopics {
+    let name = match version {
+        TOPIC_IDS_FROM.. => topics.by_id(wanted.topic_id).map(|topic| topic.name.as_str()),
+        _ => Some(wanted.name.as_str()),
+    };
+    let fetch_partition = |index: i32| match name {
+        Some(name) => show(index, offsets.and_then(|offsets| offsets.get(name, index))),
+        None => OffsetFetchResponsePartitions { error_code: ErrorCode::UNKNOWN_TOPIC_ID, ..show(index, None) },
+    };
+    let partitions = wanted.partition_indexes.iter().copied().map(fetch_partition).collect();
+    OffsetFetchResponseTopics { name: wanted.name, topic_id: wanted.topic_id, partitions }
+}
+
+fn show(partition_index: i32, offset: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {
+    let nothing = OffsetFetchResponsePartitions {
+        partition_index,
+        committed_offset: -1,
+        committed_leader_epoch: -1,
+        ..OffsetFetchResponsePartitions::default()
+    };
+    match offset {
+        None => nothing,
+        Some(offset) => OffsetFetchResponsePartitions {
+            committed_offset: offset.offset,
+            committed_leader_epoch: offset.leader_epoch,
+            metadata: Some(offset.metadata.clone()),
+            ..nothing
+        },
+    }
+}

@@ -1,0 +1,165 @@
+//! The broker: a state machine that knows neither sockets nor clocks.
+//!
+//! Frames and the time go in; frames, connections to close and the next deadline come out:
+//!
+//! ```text
+//!            handle(connection, frame, now) ──►┐                 ┌──► poll_output(): answers, closes
+//!                            end_turn(now)  ──►│ Broker: a state │
+//!                      forget(connection)   ──►│ and its APIs    │──► next_deadline(): how long to sleep
+//!                                              └─────────────────┘
+//! ```
+//!
+//! Whoever drives it does so in turns: any number of frames, then [`Broker::end_turn`], which expires what is due and wakes
+//! the requests that wait for what this turn has appended, then everything that `poll_output` has. A test drives it with a
+//! clock of its own, so that an hour of rebalances passes in a millisecond.
+//!
+//! A folder here is a state and the APIs that work on it: [`topics`], [`produce`], [`fetch`], [`groups`], [`configs`],
+//! [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a frame's row in it, [`ticket`] is the duty to answer,
+//! [`parking`] keeps the fetches that wait.
+
+pub mod api;
+pub mod cluster;
+pub mod configs;
+pub mod deadlines;
+pub mod dispatch;
+pub mod fetch;
+pub mod groups;
+pub mod log;
+pub mod parking;
+pub mod produce;
+pub mod random;
+pub mod ticket;
+pub mod topics;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use self::deadlines::Deadlines;
+use self::fetch::sessions::FetchSessions;
+use self::groups::Groups;
+use self::parking::{ParkedFetchId, Parking};
+use self::random::Random;
+use self::ticket::Outbox;
+use self::topics::{Topic, Topics};
+use crate::config::topic::Overrides;
+use crate::config::{Config, StartTopic};
+
+pub use self::deadlines::Now;
+pub use self::dispatch::{Call, Client};
+pub use self::ticket::{ConnectionId, Output};
+
+/// The leader epoch of every partition: a single broker is never succeeded by another.
+pub const LEADER_EPOCH: i32 = 0;
+
+/// What can become due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Deadline {
+    /// A Fetch has waited for its `max_wait_ms`.
+    Fetch(ParkedFetchId),
+    /// Something in a consumer group.
+    Group(groups::Deadline),
+    /// It is time to forget producers that have been silent for `producer.id.expiration.ms`.
+    ExpireProducers,
+}
+
+/// A whole single-node Kafka cluster.
+#[derive(Debug)]
+pub struct Broker {
+    config: Config,
+    cluster_id: String,
+    random: Random,
+    topics: Topics,
+    groups: Groups,
+    next_producer_id: i64,
+    parking: Parking,
+    fetch_sessions: FetchSessions,
+    deadlines: Deadlines<Deadline>,
+    outbox: Outbox,
+}
+
+impl Broker {
+    /// An empty broker. All its identifiers follow from the seed.
+    pub fn new(config: Config, seed: u64, now: Now) -> Self {
+        let mut random = Random::new(seed);
+        let mut broker = Self {
+            cluster_id: random.uuid().to_string(),
+            groups: Groups::default(),
+            topics: Topics::default(),
+            next_producer_id: 0,
+            parking: Parking::default(),
+            fetch_sessions: FetchSessions::new(&config),
+            deadlines: Deadlines::default(),
+            outbox: Outbox::new(),
+            random,
+            config,
+        };
+        produce::schedule_expiry(&mut broker, now);
+        groups::schedule_expiry(&mut broker, now);
+        broker
+    }
+
+    /// Takes one frame of a connection that waits for no answer, without its length.
+    pub fn handle(&mut self, connection: ConnectionId, client: Client, frame: Bytes, now: Now) {
+        dispatch::dispatch(self, connection, client, frame, now);
+    }
+
+    /// Does what is due by now, and wakes the fetches whose partitions have grown.
+    pub fn end_turn(&mut self, now: Now) {
+        while let Some(deadline) = self.deadlines.pop_due(now.instant) {
+            match deadline {
+                Deadline::Fetch(id) => fetch::on_max_wait(self, id, now),
+                Deadline::Group(deadline) => groups::on_deadline(self, deadline, now),
+                Deadline::ExpireProducers => produce::on_expiry(self, now),
+            }
+        }
+        fetch::wake(self, now);
+    }
+
+    /// The moment at which `end_turn` has something to do even if no frame comes.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// What is to be done with connections, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    /// The connection is gone, and with it the fetch that may wait for it.
+    pub fn forget(&mut self, connection: ConnectionId) {
+        if let Some((at, id)) = self.parking.forget(connection) {
+            self.deadlines.cancel(at, Deadline::Fetch(id));
+        }
+    }
+
+    /// The host and port that a client is told to connect to: what `advertised.listeners` says for its listener, else the
+    /// address at which it has reached us.
+    fn endpoint(&self, client: &Client) -> (String, i32) {
+        let listener = self.config.listeners.get(client.listener);
+        let advertised = listener.and_then(|listener| self.config.advertised(&listener.name));
+        let host = advertised.map(|advertised| advertised.host.clone()).filter(|host| !host.is_empty());
+        let port = advertised.map(|advertised| advertised.port).filter(|port| *port != 0);
+        (host.unwrap_or_else(|| reachable_host(client.local)), i32::from(port.unwrap_or(client.local.port())))
+    }
+
+    /// Creates a topic of the command line, whose name has been checked. The first of two with the same name counts.
+    pub fn create_start_topic(&mut self, topic: &StartTopic) {
+        if self.topics.get(&topic.name).is_none() {
+            let partitions = topic.partitions.unwrap_or(self.config.num_partitions);
+            self.create_topic(&topic.name, partitions, Overrides::new());
+        }
+    }
+
+    /// Creates a topic whose name has been checked and is not taken.
+    fn create_topic(&mut self, name: &str, partitions: i32, configs: Overrides) -> &Topic {
+        let partitions = usize::try_from(partitions).expect("the number of partitions has been checked");
+        self.topics.create(name, partitions, configs, &self.config, &mut self.random)
+    }
+}
+
+/// An address as a client can dial it: an IPv4 client of an IPv6 socket is told an IPv4 address.
+fn reachable_host(local: SocketAddr) -> String {
+    local.ip().to_canonical().to_string()
+}

@@ -1,0 +1,170 @@
+//! Produce (0), versions 0 to 13: checks record batches and appends them.
+//!
+//! Each partition of a request brings one batch of format v2. It is checked from the outside in (see [`validate`]), then
+//! against what its producer wrote before (see [`producers`]), and stored as it came. Versions 0 to 2 could only bring
+//! older formats: they are answered with UNSUPPORTED_VERSION, but advertised, because some versions of librdkafka do not
+//! compress for a broker that lacks them (KAFKA-18659). From v13 topics come by id.
+//!
+//! With acks = 0 there is no answer; since an error cannot be told, the connection is closed over it, as Kafka does. With
+//! one replica, acks = 1 and acks = all are the same, but for `min.insync.replicas`.
+
+pub mod init_producer_id;
+pub mod producers;
+mod validate;
+
+use bytes::Bytes;
+use log::debug;
+
+use self::producers::Verdict;
+use super::ticket::Ticket;
+use super::topics::Partition;
+use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
+use crate::wire::ErrorCode;
+use crate::wire::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, Request, Response, TopicProduceData,
+    TopicProduceResponse,
+};
+use crate::wire::record_batch::NO_TIMESTAMP;
+
+/// The first version that brings batches of format v2.
+const BATCHES_FROM: i16 = 3;
+/// The first version that names topics by their id.
+const TOPIC_IDS_FROM: i16 = 13;
+
+/// Why a batch is not appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    code: ErrorCode,
+    message: Option<String>,
+    /// The position of the record that is to blame, if one is.
+    record: Option<i32>,
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, message: None, record: None }
+    }
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()), record: None }
+    }
+}
+
+pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket) {
+    let acks = request.acks;
+    let responses: Vec<_> = request.topic_data.into_iter().map(|topic| to_topic(broker, call, acks, topic)).collect();
+    if acks != 0 {
+        return ticket.answer(&Response { responses, ..Response::default() }, &mut broker.outbox);
+    }
+    let errors = responses.iter().flat_map(|topic| &topic.partition_responses).map(|partition| partition.error_code);
+    match errors.filter(|error| error.is_error()).next() {
+        Some(error) => ticket.close(format!("Produce with acks = 0 failed: {error}"), &mut broker.outbox),
+        None => ticket.discard(&mut broker.outbox),
+    }
+}
+
+fn to_topic(broker: &mut Broker, call: &Call, acks: i16, topic: TopicProduceData) -> TopicProduceResponse {
+    let known = broker.topics.resolve(&topic.name, topic.topic_id, call.version >= TOPIC_IDS_FROM);
+    let name = known.map(|known| known.name.clone());
+    let partition_responses = topic
+        .partition_data
+        .into_iter()
+        .map(|partition| {
+            let index = partition.index;
+            let outcome = match &name {
+                Ok(name) => to_partition(broker, call, acks, name, partition),
+                Err(error) => Err(Refusal::from(*error)),
+            };
+            respond(index, outcome)
+        })
+        .collect();
+    TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses }
+}
+
+/// Where a batch was put.
+struct Appended {
+    base_offset: i64,
+    log_start_offset: i64,
+}
+
+fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceResponse {
+    match outcome {
+        Ok(Appended { base_offset, log_start_offset }) => PartitionProduceResponse {
+            index,
+            base_offset,
+            log_start_offset,
+            log_append_time_ms: NO_TIMESTAMP,
+            ..PartitionProduceResponse::default()
+        },
+        Err(Refusal { code, message, record }) => PartitionProduceResponse {
+            index,
+            error_code: code,
+            base_offset: -1,
+            record_errors: record
+                .map(|batch_index| BatchIndexAndErrorMessage {
+                    batch_index,
+                    batch_index_error_message: message.clone(),
+                })
+                .into_iter()
+                .collect(),
+            error_message: message,
+            ..PartitionProduceResponse::default()
+        },
+    }
+}
+
+fn to_partition(
+    broker: &mut Broker,
+    call: &Call,
+    acks: i16,
+    name: &str,
+    data: PartitionProduceData,
+) -> Result<Appended, Refusal> {
+    if call.version < BATCHES_FROM {
+        return Err(ErrorCode::UNSUPPORTED_VERSION.into());
+    }
+    if !(-1..=1).contains(&acks) {
+        return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
+    }
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let topic = broker.topics.get_mut(name).ok_or(unknown)?;
+    let (id, max_bytes, min_insync_replicas) =
+        (topic.id, topic.settings.max_message_bytes, topic.settings.min_insync_replicas);
+    let partition = topic.partition_mut(data.index).ok_or(unknown)?;
+    if acks == -1 && min_insync_replicas > 1 {
+        return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
+    }
+    let batch = data.records.unwrap_or_default();
+    let appended = append(partition, &batch, call, max_bytes)?;
+    debug!("Stored message at offset {} in topic {name}", appended.base_offset);
+    broker.parking.touch(id, data.index);
+    Ok(appended)
+}
+
+fn append(partition: &mut Partition, batch: &Bytes, call: &Call, max_bytes: i32) -> Result<Appended, Refusal> {
+    let header = validate::validate(batch, call.version, max_bytes)?;
+    let base_offset = match partition.producers.judge(&header) {
+        Verdict::Append => {
+            let base_offset = partition.log.append(batch, &header, LEADER_EPOCH);
+            partition.producers.remember(&header, base_offset, call.now.unix_ms);
+            base_offset
+        }
+        Verdict::Duplicate { base_offset } => base_offset,
+        Verdict::Refuse(error) => return Err(error.into()),
+    };
+    Ok(Appended { base_offset, log_start_offset: partition.log.start_offset() })
+}
+
+/// Plans the next look for producers that have been silent for too long.
+pub(super) fn schedule_expiry(broker: &mut Broker, now: Now) {
+    let at = now.after_ms(broker.config.producer_id_expiration_check_interval_ms);
+    broker.deadlines.schedule(at, Deadline::ExpireProducers);
+}
+
+pub(super) fn on_expiry(broker: &mut Broker, now: Now) {
+    let before = now.unix_ms - i64::from(broker.config.producer_id_expiration_ms);
+    broker.topics.partitions_mut().for_each(|partition| partition.producers.expire(before));
+    schedule_expiry(broker, now);
+}

@@ -1,0 +1,169 @@
+//! CreateTopics (19), versions 2 to 7: topics with any number of partitions, and their settings.
+//!
+//! The topic is ready when the answer is written, so the request's timeout never matters. From v5 the answer tells the
+//! partitions, the replication factor and every setting of the new topic; from v7 its id. With `validate_only` everything is
+//! checked and nothing is created. A single broker can hold one replica of a partition and no more.
+
+use std::collections::HashSet;
+
+use super::validate_name;
+use crate::broker::{Broker, Call};
+use crate::config::topic;
+use crate::wire::ErrorCode;
+use crate::wire::messages::create_topics::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, Request, Response,
+};
+
+/// Above this, one request could fill the memory with empty partitions.
+const PARTITIONS_MAX: i32 = 10_000;
+
+type Refusal = (ErrorCode, String);
+
+pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
+    let (mut seen, mut twice) = (HashSet::new(), HashSet::new());
+    for topic in &request.topics {
+        if !seen.insert(topic.name.clone()) {
+            twice.insert(topic.name.clone());
+        }
+    }
+    let mut topics = Vec::new();
+    for topic in request.topics {
+        if !seen.remove(&topic.name) {
+            continue;
+        }
+        let outcome = if twice.contains(&topic.name) {
+            Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name.".to_owned()))
+        } else {
+            create(broker, &topic, request.validate_only)
+        };
+        topics.push(outcome.unwrap_or_else(|(error_code, message)| CreatableTopicResult {
+            name: topic.name,
+            error_code,
+            error_message: Some(message),
+            ..CreatableTopicResult::default()
+        }));
+    }
+    Response { topics, ..Response::default() }
+}
+
+fn create(broker: &mut Broker, wanted: &CreatableTopic, validate_only: bool) -> Result<CreatableTopicResult, Refusal> {
+    validate_name(&wanted.name).map_err(|message| (ErrorCode::INVALID_TOPIC_EXCEPTION, message))?;
+    if broker.topics.get(&wanted.name).is_some() {
+        return Err((ErrorCode::TOPIC_ALREADY_EXISTS, format!("Topic '{}' already exists.", wanted.name)));
+    }
+    if let Some(other) = broker.topics.colliding(&wanted.name) {
+        let message = format!("Topic '{}' collides with existing topic: {other}", wanted.name);
+        return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, message));
+    }
+    let asked = wanted.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
+    let configs = topic::overrides(&broker.config, asked).map_err(|message| (ErrorCode::INVALID_CONFIG, message))?;
+    let partitions = match wanted.assignments.as_slice() {
+        [] => count_partitions(broker, wanted)?,
+        assignments => check_assignments(wanted, assignments, broker.config.node_id)?,
+    };
+    let mut result = CreatableTopicResult {
+        name: wanted.name.clone(),
+        error_message: None,
+        num_partitions: partitions,
+        replication_factor: 1,
+        configs: Some(
+            topic::describe(&broker.config, &configs)
+                .map(|entry| CreatableTopicConfigs {
+                    name: entry.name.to_owned(),
+                    value: entry.value,
+                    read_only: false,
+                    config_source: entry.source as i8,
+                    is_sensitive: false,
+                })
+                .collect(),
+        ),
+        ..CreatableTopicResult::default()
+    };
+    if !validate_only {
+        result.topic_id = broker.create_topic(&wanted.name, partitions, configs).id;
+    }
+    Ok(result)
+}
+
+/// How many partitions a topic without a manual assignment gets.
+fn count_partitions(broker: &Broker, wanted: &CreatableTopic) -> Result<i32, Refusal> {
+    let replicas = match wanted.replication_factor {
+        -1 => broker.config.default_replication_factor,
+        1.. => i32::from(wanted.replication_factor),
+        _ => {
+            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+            return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message.to_owned()));
+        }
+    };
+    let partitions = match wanted.num_partitions {
+        -1 => broker.config.num_partitions,
+        count @ 1..=PARTITIONS_MAX => count,
+        count @ 1.. => {
+            return Err((ErrorCode::INVALID_PARTITIONS, too_many_partitions(count)));
+        }
+        _ => {
+            let message = "Number of partitions was set to an invalid non-positive value.";
+            return Err((ErrorCode::INVALID_PARTITIONS, message.to_owned()));
+        }
+    };
+    if replicas > 1 {
+        let message = format!(
+            "Unable to replicate the partition {replicas} time(s): The target replication factor of {replicas} cannot be \
+             reached because only 1 broker(s) are registered."
+        );
+        return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message));
+    }
+    Ok(partitions)
+}
+
+/// Checks a manual assignment: partitions 0, 1, 2, …, each on this broker and no other.
+fn check_assignments(
+    wanted: &CreatableTopic,
+    assignments: &[CreatableReplicaAssignment],
+    node_id: i32,
+) -> Result<i32, Refusal> {
+    let refuse = |error, message: String| Err((error, message));
+    if wanted.replication_factor != -1 {
+        let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
+        return refuse(ErrorCode::INVALID_REQUEST, message.to_owned());
+    }
+    if wanted.num_partitions != -1 {
+        let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
+        return refuse(ErrorCode::INVALID_REQUEST, message.to_owned());
+    }
+    let mut indexes = HashSet::new();
+    for assignment in assignments {
+        let index = assignment.partition_index;
+        if !indexes.insert(index) {
+            let message = format!("Found multiple manual partition assignments for partition {index}");
+            return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
+        }
+        let problem = match assignment.broker_ids.as_slice() {
+            [] => "The manual partition assignment includes an empty replica list.".to_owned(),
+            [first, rest @ ..] if rest.contains(first) => {
+                format!("The manual partition assignment includes the broker {first} more than once.")
+            }
+            ids => match ids.iter().find(|id| **id != node_id) {
+                Some(other) => {
+                    format!(
+                        "The manual partition assignment includes broker {other}, but no such broker is registered."
+                    )
+                }
+                None => continue,
+            },
+        };
+        return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, problem);
+    }
+    if (0..).take(assignments.len()).any(|index| !indexes.contains(&index)) {
+        let message = "partitions should be a consecutive 0-based integer sequence";
+        return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message.to_owned());
+    }
+    match i32::try_from(assignments.len()) {
+        Ok(count @ ..=PARTITIONS_MAX) => Ok(count),
+        _ => refuse(ErrorCode::INVALID_PARTITIONS, too_many_partitions(assignments.len())),
+    }
+}
+
+fn too_many_partitions(count: impl std::fmt::Display) -> String {
+    format!("{count} partitions are more than the {PARTITIONS_MAX} that a topic may have.")
+}

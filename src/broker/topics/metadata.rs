@@ -1,0 +1,110 @@
+//! Metadata (3), versions 0 to 13: which topics there are and who leads their partitions.
+//!
+//! A topic that does not exist is created on the way, when the request allows it (from v4 it can say no) and
+//! `auto.create.topics.enable` does. Kafka answers such a request with an error and expects the client to ask again;
+//! here the topic is there with its leader in the same response. From v10 topics have ids, and from v12 a client can ask by id.
+
+use std::collections::HashSet;
+
+use super::{Topic, validate_name};
+use crate::broker::cluster::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
+use crate::broker::{Broker, Call, LEADER_EPOCH};
+use crate::config::topic::Overrides;
+use crate::wire::messages::metadata::{
+    MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic, Request, Response,
+};
+use crate::wire::{ErrorCode, Uuid};
+
+pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
+    let (host, port) = broker.endpoint(&call.client);
+    let node_id = broker.config.node_id;
+    let operations = request.include_topic_authorized_operations;
+    let topics = match requested(&request, call.version) {
+        None => broker.topics.sorted().into_iter().map(|topic| describe(topic, node_id, operations)).collect(),
+        Some(wanted) => {
+            let mut seen = HashSet::new();
+            wanted
+                .iter()
+                .filter(|topic| seen.insert((topic.topic_id, &topic.name)))
+                .map(|topic| one(broker, topic, request.allow_auto_topic_creation, operations))
+                .collect()
+        }
+    };
+    Response {
+        brokers: vec![MetadataResponseBroker { node_id, host, port, rack: broker.config.broker_rack.clone() }],
+        cluster_id: Some(broker.cluster_id.clone()),
+        controller_id: node_id,
+        topics,
+        cluster_authorized_operations: match request.include_cluster_authorized_operations {
+            true => CLUSTER_OPERATIONS,
+            false => i32::MIN,
+        },
+        ..Response::default()
+    }
+}
+
+/// The topics that are asked for, or `None` for all: version 0 has no null and says so with an empty list.
+fn requested(request: &Request, version: i16) -> Option<&[MetadataRequestTopic]> {
+    request.topics.as_deref().filter(|topics| version > 0 || !topics.is_empty())
+}
+
+fn one(
+    broker: &mut Broker,
+    wanted: &MetadataRequestTopic,
+    may_create: bool,
+    operations: bool,
+) -> MetadataResponseTopic {
+    let node_id = broker.config.node_id;
+    let failed = |error_code, name: Option<String>| MetadataResponseTopic {
+        error_code,
+        name,
+        topic_id: wanted.topic_id,
+        ..MetadataResponseTopic::default()
+    };
+    let Some(name) = &wanted.name else {
+        return match broker.topics.by_id(wanted.topic_id) {
+            Some(topic) => describe(topic, node_id, operations),
+            None => failed(ErrorCode::UNKNOWN_TOPIC_ID, None),
+        };
+    };
+    if wanted.topic_id != Uuid::ZERO {
+        return match broker.topics.by_id(wanted.topic_id) {
+            Some(topic) => describe(topic, node_id, operations),
+            None => failed(ErrorCode::UNKNOWN_TOPIC_ID, Some(name.clone())),
+        };
+    }
+    if let Some(topic) = broker.topics.get(name) {
+        return describe(topic, node_id, operations);
+    }
+    if validate_name(name).is_err() {
+        return failed(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
+    }
+    if !may_create || !broker.config.auto_create_topics_enable {
+        return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(name.clone()));
+    }
+    if broker.topics.colliding(name).is_some() {
+        return failed(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
+    }
+    if broker.config.default_replication_factor > 1 {
+        return failed(ErrorCode::INVALID_REPLICATION_FACTOR, Some(name.clone()));
+    }
+    describe(broker.create_topic(name, broker.config.num_partitions, Overrides::new()), node_id, operations)
+}
+
+fn describe(topic: &Topic, node_id: i32, operations: bool) -> MetadataResponseTopic {
+    let partition = |index| MetadataResponsePartition {
+        partition_index: index,
+        leader_id: node_id,
+        leader_epoch: LEADER_EPOCH,
+        replica_nodes: vec![node_id],
+        isr_nodes: vec![node_id],
+        ..MetadataResponsePartition::default()
+    };
+    MetadataResponseTopic {
+        name: Some(topic.name.clone()),
+        topic_id: topic.id,
+        partitions: (0..).take(topic.partitions.len()).map(partition).collect(),
+        topic_authorized_operations: if operations { TOPIC_OPERATIONS } else { i32::MIN },
+        ..MetadataResponseTopic::default()
+    }
+}

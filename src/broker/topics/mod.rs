@@ -1,0 +1,178 @@
+//! Topics and their partitions, and the APIs that create, delete and list them.
+//!
+//! A topic is known by its name, and by an id that no other topic ever has: when a topic is deleted and created again, a
+//! client that still holds the old id finds out (KIP-516). Topics come to life by CreateTopics, by Metadata (when the
+//! request and `auto.create.topics.enable` allow it) or by the command line, and live until DeleteTopics.
+
+pub mod create_topics;
+pub mod delete_topics;
+pub mod metadata;
+
+use std::collections::HashMap;
+
+use log::info;
+
+use super::log::Log;
+use super::produce::producers::Producers;
+use super::random::Random;
+use crate::config::Config;
+use crate::config::topic::{Overrides, TopicSettings};
+use crate::wire::{ErrorCode, Uuid};
+
+const NAME_LENGTH_MAX: usize = 249;
+
+/// One partition: its records, and what is known of the producers that wrote them.
+#[derive(Debug, Default)]
+pub struct Partition {
+    pub log: Log,
+    pub producers: Producers,
+}
+
+#[derive(Debug)]
+pub struct Topic {
+    pub name: String,
+    pub id: Uuid,
+    /// By partition index.
+    pub partitions: Vec<Partition>,
+    /// What was set for this topic, by the names of Kafka's topic properties.
+    pub configs: Overrides,
+    /// What follows from that and from the broker's own properties.
+    pub settings: TopicSettings,
+}
+
+impl Topic {
+    /// The partition with an index that comes from a client.
+    pub fn partition(&self, index: i32) -> Option<&Partition> {
+        self.partitions.get(usize::try_from(index).ok()?)
+    }
+
+    pub fn partition_mut(&mut self, index: i32) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+/// All topics.
+#[derive(Debug, Default)]
+pub struct Topics {
+    by_name: HashMap<String, Topic>,
+    names: HashMap<Uuid, String>,
+}
+
+impl Topics {
+    pub fn get(&self, name: &str) -> Option<&Topic> {
+        self.by_name.get(name)
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Topic> {
+        self.by_name.get_mut(name)
+    }
+
+    pub fn by_id(&self, id: Uuid) -> Option<&Topic> {
+        self.by_name.get(self.names.get(&id)?)
+    }
+
+    /// All topics in the order of their names.
+    pub fn sorted(&self) -> Vec<&Topic> {
+        let mut topics: Vec<_> = self.by_name.values().collect();
+        topics.sort_unstable_by_key(|topic| &topic.name);
+        topics
+    }
+
+    /// Every partition of every topic, in no order.
+    pub fn partitions_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.by_name.values_mut().flat_map(|topic| &mut topic.partitions)
+    }
+
+    /// Creates a topic whose name has been checked and is not taken.
+    pub fn create(
+        &mut self,
+        name: &str,
+        partitions: usize,
+        configs: Overrides,
+        config: &Config,
+        random: &mut Random,
+    ) -> &Topic {
+        info!("Creating new topic: {name}");
+        let id = random.uuid();
+        let partitions = std::iter::repeat_with(Partition::default).take(partitions).collect();
+        let settings = TopicSettings::new(config, &configs);
+        let topic = Topic { name: name.to_owned(), id, partitions, configs, settings };
+        self.names.insert(id, name.to_owned());
+        let previous = self.by_name.insert(name.to_owned(), topic);
+        assert!(previous.is_none(), "a topic's name is taken once");
+        &self.by_name[name]
+    }
+
+    pub fn delete(&mut self, name: &str) -> Option<Topic> {
+        let topic = self.by_name.remove(name)?;
+        self.names.remove(&topic.id);
+        info!("Deleted topic: {name}");
+        Some(topic)
+    }
+
+    /// Which topic a request means that gives the name in older versions and the id in newer ones: the error is the one that
+    /// Kafka has for each of them.
+    pub fn resolve(&self, name: &str, id: Uuid, by_id: bool) -> Result<&Topic, ErrorCode> {
+        if by_id {
+            self.by_id(id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
+        } else {
+            self.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        }
+    }
+
+    /// A topic whose name differs from this one only in that one has `.` where the other has `_`: Kafka refuses the second,
+    /// because the names of metrics could not tell them apart.
+    fn colliding(&self, name: &str) -> Option<&str> {
+        let unified = name.replace('.', "_");
+        self.by_name.keys().filter(|other| other.replace('.', "_") == unified).min().map(String::as_str)
+    }
+}
+
+/// Kafka's rule for the names of topics; the error is the sentence that Kafka answers with.
+pub fn validate_name(name: &str) -> Result<(), String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let reason = match name {
+        "" => "the empty string is not allowed".to_owned(),
+        "." | ".." => "'.' or '..' is not allowed".to_owned(),
+        _ if name.len() > NAME_LENGTH_MAX => {
+            format!("the length of '{name}' is longer than the max allowed length {NAME_LENGTH_MAX}")
+        }
+        _ if !name.chars().all(allowed) => {
+            format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("Topic name is invalid: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let check = |name: &str, expect: bool| assert_eq!(validate_name(name).is_ok(), expect, "{name:?}");
+        check("orders", true);
+        check("a.b_c-D9", true);
+        check(&"x".repeat(249), true);
+        check(&"x".repeat(250), false);
+        check("", false);
+        check(".", false);
+        check("..", false);
+        check("...", true);
+        check("a b", false);
+        check("ä", false);
+    }
+
+    #[test]
+    fn created_again_a_topic_has_another_id() {
+        let (mut topics, mut random, config) = (Topics::default(), Random::new(1), Config::default());
+        let mut create = |topics: &mut Topics| topics.create("t", 3, Overrides::new(), &config, &mut random).id;
+        let first = create(&mut topics);
+        assert!(topics.delete("t").is_some());
+        let second = create(&mut topics);
+        assert_ne!(first, second);
+        assert!(topics.by_id(first).is_none());
+        assert_eq!(topics.by_id(second).map(|topic| topic.partitions.len()), Some(3));
+    }
+}

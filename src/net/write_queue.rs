@@ -1,0 +1,126 @@
+//! What waits to be written to one socket: slices of memory, written many at a time, each from where it lies.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Write};
+
+use crate::wire::{Frame, Slice};
+
+/// How many slices one system call takes at most; Linux allows 1024, and beyond some dozens nothing is gained.
+const SLICES_PER_WRITE: usize = 64;
+
+#[derive(Debug, Default)]
+pub struct WriteQueue {
+    slices: VecDeque<Slice>,
+    /// How much of the first slice has been written.
+    written: usize,
+    length: usize,
+}
+
+impl WriteQueue {
+    pub fn push(&mut self, frame: Frame) {
+        self.length += frame.length();
+        self.slices.extend(frame.into_slices());
+    }
+
+    /// How many bytes wait.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Writes until nothing is left, or until the socket takes no more: then some is left and the result is `Ok` too.
+    pub fn flush(&mut self, socket: &mut impl Write) -> io::Result<()> {
+        while !self.is_empty() {
+            match self.write_once(socket) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_once(&self, socket: &mut impl Write) -> io::Result<usize> {
+        let views: Vec<_> = self.slices.iter().take(SLICES_PER_WRITE).map(Slice::view).collect();
+        let mut buffers: Vec<_> = views.iter().map(|view| IoSlice::new(view)).collect();
+        if let Some(first) = buffers.first_mut() {
+            first.advance(self.written);
+        }
+        socket.write_vectored(&buffers)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.length -= count;
+        self.written += count;
+        while let Some(first) = self.slices.front().filter(|first| self.written >= first.length()) {
+            self.written -= first.length();
+            self.slices.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::wire::{Payload, Writer};
+
+    /// A socket that takes a few bytes, then says that it would block.
+    struct Narrow {
+        taken: Vec<u8>,
+        per_call: usize,
+        calls_until_block: usize,
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.calls_until_block == 0 {
+                self.calls_until_block = 3;
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            self.calls_until_block -= 1;
+            let count = bytes.len().min(self.per_call);
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_however_little_the_socket_takes() {
+        let log = Rc::new(RefCell::new(b"0123456789".to_vec()));
+        let mut payload = Payload::default();
+        payload.push(Slice::Shared { buffer: Rc::clone(&log), range: 2..8 });
+        for per_call in 1..20 {
+            let mut queue = WriteQueue::default();
+            let mut expect = Vec::new();
+            for number in 0..3 {
+                let mut writer = Writer::new(0, false);
+                writer.i32(number);
+                writer.payload(Some(&payload));
+                writer.payload(Some(&Payload::from(Bytes::from_static(b"tail"))));
+                let frame = writer.finish();
+                expect.extend_from_slice(&frame.to_bytes());
+                queue.push(frame);
+            }
+            let mut socket = Narrow { taken: Vec::new(), per_call, calls_until_block: 2 };
+            while !queue.is_empty() {
+                queue.flush(&mut socket).unwrap();
+                log.borrow_mut().push(b'x');
+            }
+            assert_eq!(socket.taken, expect, "{per_call} bytes a call");
+        }
+    }
+}

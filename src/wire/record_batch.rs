@@ -1,0 +1,283 @@
+//! The record batch, magic 2 (KIP-98): what Produce brings, the log keeps and Fetch returns.
+//!
+//! ```text
+//!  0        8            12                      16      17      21           23
+//!  | base   | batch      | partition             | magic | crc   | attributes | last offset
+//!  | offset | length     | leader epoch          | = 2   |       |            | delta
+//!  | i64    | i32        | i32                   | i8    | u32   | i16        | i32
+//!
+//!  27               35              43            51               53              57        61
+//!  | base timestamp | max timestamp | producer id | producer epoch | base sequence | count   | records …
+//!  | i64            | i64           | i64         | i16            | i32           | i32     |
+//! ```
+//!
+//! The length counts what follows it. The CRC-32C covers everything from the attributes to the end, so the broker can set
+//! base offset and leader epoch in place without touching it. Offsets and timestamps of the records are differences to
+//! those in the header; the records may be compressed as a whole.
+
+use std::fmt;
+
+use byteorder::{BigEndian, ByteOrder};
+
+/// Up to where a batch's length does not count: base offset and the length itself.
+pub const LENGTH_END: usize = 12;
+/// Where the records begin.
+pub const HEADER_BYTES: usize = 61;
+/// Where the part begins that the CRC covers.
+const CRC_START: usize = 21;
+/// The only format that is produced and stored since Kafka 4.0.
+pub const MAGIC: i8 = 2;
+/// In place of a producer's id, epoch or sequence: the producer is not idempotent.
+pub const NO_PRODUCER: i64 = -1;
+/// In place of a timestamp: there is none.
+pub const NO_TIMESTAMP: i64 = -1;
+
+const CODEC_MASK: i16 = 0x07;
+const LOG_APPEND_TIME: i16 = 0x08;
+const TRANSACTIONAL: i16 = 0x10;
+const CONTROL: i16 = 0x20;
+
+/// How the records of a batch are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+/// A batch's header, decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchHeader {
+    pub base_offset: i64,
+    /// What follows the length field, in bytes.
+    pub length: i32,
+    pub partition_leader_epoch: i32,
+    pub magic: i8,
+    pub crc: u32,
+    pub attributes: i16,
+    pub last_offset_delta: i32,
+    /// The first record's timestamp, in milliseconds since 1970.
+    pub base_timestamp: i64,
+    pub max_timestamp: i64,
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    pub count: i32,
+}
+
+impl BatchHeader {
+    /// Decodes the header at the beginning of `bytes`, if all of it is there.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let header = bytes.first_chunk::<HEADER_BYTES>()?;
+        Some(Self {
+            base_offset: BigEndian::read_i64(&header[0..8]),
+            length: BigEndian::read_i32(&header[8..12]),
+            partition_leader_epoch: BigEndian::read_i32(&header[12..16]),
+            magic: i8::from_be_bytes([header[16]]),
+            crc: BigEndian::read_u32(&header[17..21]),
+            attributes: BigEndian::read_i16(&header[21..23]),
+            last_offset_delta: BigEndian::read_i32(&header[23..27]),
+            base_timestamp: BigEndian::read_i64(&header[27..35]),
+            max_timestamp: BigEndian::read_i64(&header[35..43]),
+            producer_id: BigEndian::read_i64(&header[43..51]),
+            producer_epoch: BigEndian::read_i16(&header[51..53]),
+            base_sequence: BigEndian::read_i32(&header[53..57]),
+            count: BigEndian::read_i32(&header[57..61]),
+        })
+    }
+
+    /// The bytes of the whole batch, or `None` when the length is negative.
+    pub fn total_bytes(&self) -> Option<usize> {
+        usize::try_from(self.length).ok()?.checked_add(LENGTH_END)
+    }
+
+    pub fn last_offset(&self) -> i64 {
+        self.base_offset + i64::from(self.last_offset_delta)
+    }
+
+    /// The codec, or `None` for a number that stands for no codec.
+    pub fn codec(&self) -> Option<Codec> {
+        match self.attributes & CODEC_MASK {
+            0 => Some(Codec::None),
+            1 => Some(Codec::Gzip),
+            2 => Some(Codec::Snappy),
+            3 => Some(Codec::Lz4),
+            4 => Some(Codec::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Whether the broker's clock gave the timestamp: then every record has the batch's `max_timestamp`.
+    pub fn is_log_append_time(&self) -> bool {
+        self.attributes & LOG_APPEND_TIME != 0
+    }
+
+    pub fn is_transactional(&self) -> bool {
+        self.attributes & TRANSACTIONAL != 0
+    }
+
+    pub fn is_control(&self) -> bool {
+        self.attributes & CONTROL != 0
+    }
+
+    pub fn is_idempotent(&self) -> bool {
+        self.producer_id != NO_PRODUCER
+    }
+
+    /// The sequence number of the last record; after 2147483647 comes 0.
+    pub fn last_sequence(&self) -> i32 {
+        advance_sequence(self.base_sequence, self.last_offset_delta)
+    }
+}
+
+/// The sequence number that comes `by` after another; after 2147483647 comes 0.
+pub fn advance_sequence(sequence: i32, by: i32) -> i32 {
+    ((i64::from(sequence) + i64::from(by)) % (i64::from(i32::MAX) + 1)) as i32
+}
+
+/// Whether the CRC in a batch's header is that of its bytes. `batch` is the whole batch.
+pub fn crc_is_valid(batch: &[u8], header: &BatchHeader) -> bool {
+    batch.get(CRC_START..).is_some_and(|covered| crc32c::crc32c(covered) == header.crc)
+}
+
+/// Sets what the broker decides, in place: neither field is covered by the CRC.
+pub fn assign(batch: &mut [u8], base_offset: i64, leader_epoch: i32) {
+    BigEndian::write_i64(&mut batch[0..8], base_offset);
+    BigEndian::write_i32(&mut batch[12..16], leader_epoch);
+}
+
+/// One record of a batch, as far as the broker looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// The difference to the batch's base timestamp, in milliseconds.
+    pub timestamp_delta: i64,
+    pub offset_delta: i32,
+}
+
+/// A record's bytes do not say what they should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MalformedRecord;
+
+impl fmt::Display for MalformedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a length inside a record does not agree with the record's own")
+    }
+}
+
+/// Walks over uncompressed records, checking every length in them:
+///
+/// ```text
+/// length | attributes i8 | timestamp delta | offset delta | key length, key | value length, value
+///        | header count | { name length, name | value length, value } …
+/// ```
+///
+/// Lengths and deltas are signed varints; -1 is the length of a null.
+#[derive(Debug)]
+pub struct Records<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Record, MalformedRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let record = read_record(&mut self.bytes).ok_or(MalformedRecord);
+        if record.is_err() {
+            self.bytes = &[];
+        }
+        Some(record)
+    }
+}
+
+fn read_record(bytes: &mut &[u8]) -> Option<Record> {
+    let length = usize::try_from(varint(bytes)?).ok()?;
+    let mut record = bytes.split_off(..length)?;
+    let _attributes = record.split_off_first()?;
+    let timestamp_delta = varint(&mut record)?;
+    let offset_delta = i32::try_from(varint(&mut record)?).ok()?;
+    skip_nullable(&mut record)?;
+    skip_nullable(&mut record)?;
+    for _ in 0..u32::try_from(varint(&mut record)?).ok()? {
+        skip(&mut record)?;
+        skip_nullable(&mut record)?;
+    }
+    record.is_empty().then_some(Record { timestamp_delta, offset_delta })
+}
+
+/// Skips bytes with their length in front.
+fn skip(bytes: &mut &[u8]) -> Option<()> {
+    let length = usize::try_from(varint(bytes)?).ok()?;
+    bytes.split_off(..length).map(|_| ())
+}
+
+/// Skips bytes with their length in front, where -1 stands for null.
+fn skip_nullable(bytes: &mut &[u8]) -> Option<()> {
+    match varint(bytes)? {
+        -1 => Some(()),
+        length => bytes.split_off(..usize::try_from(length).ok()?).map(|_| ()),
+    }
+}
+
+/// A signed varint of at most ten bytes: zigzag, so that small negative numbers are short too.
+fn varint(bytes: &mut &[u8]) -> Option<i64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.split_off_first()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        assert_eq!(advance_sequence(5, 2), 7);
+        assert_eq!(advance_sequence(i32::MAX, 1), 0);
+        assert_eq!(advance_sequence(i32::MAX - 1, 4), 2);
+    }
+
+    #[test]
+    fn varints_are_zigzag() {
+        let check = |mut bytes: &[u8], expect| assert_eq!(varint(&mut bytes), expect);
+        check(&[0], Some(0));
+        check(&[1], Some(-1));
+        check(&[2], Some(1));
+        check(&[0x80, 0x01], Some(64));
+        check(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], Some(i64::MIN));
+        check(&[0xff; 11], None);
+        check(&[0x80], None);
+    }
+
+    #[test]
+    fn a_record_must_fill_its_length() {
+        // Attributes 0, timestamp delta 3, offset delta 0, key "k", null value, one header "h" with a null value.
+        let record = [0, 6, 0, 2, b'k', 1, 2, 2, b'h', 1];
+        let check = |length: u8, record: &[u8], expect: &[Result<Record, MalformedRecord>]| {
+            let bytes = [&[length * 2], record].concat();
+            assert_eq!(Records::new(&bytes).collect::<Vec<_>>(), expect, "{bytes:?}");
+        };
+        check(10, &record, &[Ok(Record { timestamp_delta: 3, offset_delta: 0 })]);
+        check(9, &record, &[Err(MalformedRecord)]);
+        check(11, &record, &[Err(MalformedRecord)]);
+        let mut lying_key = record;
+        lying_key[3] = 40;
+        check(10, &lying_key, &[Err(MalformedRecord)]);
+    }
+}
