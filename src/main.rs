@@ -1,5 +1,6 @@
 //! The program: arguments become a configuration, the configuration a server, and the server runs.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
@@ -48,7 +49,7 @@ fn run(startup: Startup) -> Result<(), StartError> {
     server.stop_on_signals()?;
     let addresses = server.addresses()?;
     let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-    println!("kafka-rs listening on {}", shown.join(", "));
+    writeln!(io::stdout(), "kafka-rs listening on {}", shown.join(", "))?;
     if let (Some(path), Some(address)) = (&startup.port_file, addresses.first()) {
         write_whole(path, &format!("{}\n", address.port()))?;
     }

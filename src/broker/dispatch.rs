@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use log::{debug, error};
+use log::debug;
 
 use super::Broker;
 use super::api::{self, Api};
@@ -76,8 +76,7 @@ impl fmt::Display for Refusal {
 /// Decodes one frame and runs its handler.
 pub(super) fn dispatch(broker: &mut Broker, connection: ConnectionId, client: Client, frame: Bytes, now: Now) {
     if let Err(refusal) = try_dispatch(broker, connection, client, frame, now) {
-        let reason = format!("cannot decode a request from {}: {refusal}", client.peer);
-        error!("{reason}");
+        let reason = format!("a request cannot be decoded: {refusal}");
         broker.outbox.push_back(Output::Close { connection, reason });
     }
 }

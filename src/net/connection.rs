@@ -173,18 +173,25 @@ impl<S: Stream> Connection<S> {
         Ok(frame)
     }
 
-    /// The broker has answered the request that this connection waits for.
+    /// The broker has answered the request that this connection waits for. If it was given up meanwhile, nobody wants it.
     pub fn answer(&mut self, frame: Frame) {
-        self.queue.push(frame);
+        if self.state == State::Waiting {
+            self.queue.push(frame);
+        }
         self.done();
     }
 
     /// The broker is done with the request that this connection waits for.
     pub fn done(&mut self) {
-        assert!(matches!(self.state, State::Waiting | State::Closed), "{:?} waits for no answer", self.state);
+        assert_ne!(self.state, State::Open, "a request is answered once");
         if self.state == State::Waiting {
             self.state = State::Open;
         }
+    }
+
+    /// Whether there may be a frame to take, or bytes to read.
+    pub fn can_go_on(&self) -> bool {
+        self.state == State::Open && (self.frames.length() > 0 || self.maybe_readable || self.ended)
     }
 
     /// No further request is taken; what is queued is still written.

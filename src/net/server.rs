@@ -19,7 +19,8 @@
 //! up, or because its request waits, remembers so in `maybe_readable` and stands in the list `ready` as soon as it can go on.
 //! While anyone stands there, `poll` does not sleep.
 //!
-//! Nothing here blocks but `poll` itself. The clock is read once a turn.
+//! Nothing here blocks but `poll` itself. The clock is read once a turn, when `poll` comes back, and once more to find out
+//! how long it may sleep.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -101,6 +102,8 @@ pub struct Server {
     dirty: Vec<ConnectionId>,
     deadlines: Deadlines<Deadline>,
     stopping: bool,
+    /// Accepting goes on when one of the `max.connections` ends.
+    accept_waits: bool,
     broker: Broker,
     max_connections: usize,
     max_connections_per_ip: usize,
@@ -163,6 +166,7 @@ impl Server {
             dirty: Vec::new(),
             deadlines: Deadlines::default(),
             stopping: false,
+            accept_waits: false,
             max_connections: limit(config.max_connections),
             max_connections_per_ip: limit(config.max_connections_per_ip),
             frame_limit: limit(config.socket_request_max_bytes),
@@ -224,7 +228,7 @@ impl Server {
             }
             self.serve_ready(now);
             self.broker.end_turn(now);
-            self.take_outputs();
+            self.take_outputs(None);
             self.write_dirty(now);
             self.expire(now);
         }
@@ -277,9 +281,13 @@ impl Server {
         }
     }
 
-    /// Accepts whoever has connected.
+    /// Accepts whoever has connected. Beyond `max.connections` the others wait in the socket.
     fn accept(&mut self, index: usize, now: Now) {
         while let Some(acceptor) = self.acceptors.get(index) {
+            if self.connections.len() >= self.max_connections {
+                self.accept_waits = true;
+                return;
+            }
             match acceptor.socket.accept() {
                 Ok((stream, peer)) => {
                     let listener = acceptor.listener;
@@ -304,10 +312,6 @@ impl Server {
 
     fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, listener: usize, now: Now) -> io::Result<()> {
         let from_peer = |connection: &Connection<_>| connection.client.peer.ip() == peer.ip();
-        if self.connections.len() >= self.max_connections {
-            warn!("Refusing a connection from {peer}: max.connections is {}", self.max_connections);
-            return Ok(());
-        }
         if self.max_connections_per_ip < self.max_connections
             && self.connections.iter().filter(|(_, connection)| from_peer(connection)).count()
                 >= self.max_connections_per_ip
@@ -360,7 +364,7 @@ impl Server {
                     return self.dirty.push(id);
                 }
             }
-            self.take_outputs();
+            self.take_outputs(Some(id));
         }
         self.ready.push(id);
     }
@@ -386,8 +390,8 @@ impl Server {
         self.scratch = scratch;
     }
 
-    /// Does what the broker wants done with connections.
-    fn take_outputs(&mut self) {
+    /// Does what the broker wants done with connections. `serving` is the one that goes on by itself.
+    fn take_outputs(&mut self, serving: Option<ConnectionId>) {
         while let Some(output) = self.broker.poll_output() {
             let (Output::Answer { connection: id, .. }
             | Output::Done { connection: id }
@@ -401,12 +405,13 @@ impl Server {
                 }
                 Output::Done { .. } => connection.done(),
                 Output::Close { reason, .. } => {
-                    info!("Closing the connection of {}: {reason}", connection.client.peer);
+                    error!("Closing the connection of {}: {reason}", connection.client.peer);
                     connection.give_up();
                 }
             }
-            // What it has sent meanwhile can be looked at now, and what is queued can be written.
-            self.ready.push(id);
+            if connection.can_go_on() && serving != Some(id) {
+                self.ready.push(id);
+            }
             self.dirty.push(id);
         }
     }
@@ -433,9 +438,12 @@ impl Server {
         if connection.state() == State::Closed {
             return self.remove(id);
         }
-        if connection.state() == State::Draining && before != State::Draining {
+        if matches!(connection.state(), State::Flushing | State::Draining) {
+            // Scheduling it more than once does no harm: the first one to come ends the connection.
             self.deadlines.schedule(now.instant + DRAIN_LIMIT, Deadline::Drained(id));
-            self.ready.push(id);
+            if connection.state() != before {
+                self.ready.push(id);
+            }
         }
         let wants_writable = connection.has_queued();
         if wants_writable != connection.wants_writable {
@@ -461,8 +469,15 @@ impl Server {
         debug!("Closed the connection of {}", connection.client.peer);
     }
 
+    fn accept_all(&mut self, now: Now) {
+        (0..self.acceptors.len()).for_each(|index| self.accept(index, now));
+    }
+
     /// Does what is due in the network layer.
     fn expire(&mut self, now: Now) {
+        if self.connections.len() < self.max_connections && mem::take(&mut self.accept_waits) {
+            self.accept_all(now);
+        }
         while let Some(deadline) = self.deadlines.pop_due(now.instant) {
             match deadline {
                 Deadline::Idle(id) => self.on_idle(id, now),
@@ -471,7 +486,7 @@ impl Server {
                         self.remove(id);
                     }
                 }
-                Deadline::Accept => (0..self.acceptors.len()).for_each(|index| self.accept(index, now)),
+                Deadline::Accept => self.accept_all(now),
                 Deadline::Stop => {
                     let left: Vec<_> = self.connections.iter().map(|(_, connection)| connection.id).collect();
                     left.into_iter().for_each(|id| self.remove(id));

@@ -13,6 +13,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::broker::Now;
 use crate::broker::random::Random;
@@ -28,7 +29,7 @@ const INITIAL_EPOCH: i32 = 0;
 /// The epoch that wants none, or ends one.
 const FINAL_EPOCH: i32 = -1;
 /// A session is not evicted for another before it is this old, or unused for this long.
-const EVICTION_AGE_MS: i64 = 120_000;
+const EVICTION_AGE: Duration = Duration::from_secs(120);
 
 /// What a client wants of one partition.
 #[derive(Debug, Clone)]
@@ -107,12 +108,12 @@ pub struct FetchSession {
     partitions: BTreeMap<u64, SessionPartition>,
     places: HashMap<Key, u64>,
     next_place: u64,
-    created_ms: i64,
-    last_used_ms: i64,
+    created: Instant,
+    last_used: Instant,
 }
 
 impl FetchSession {
-    fn new(id: i32, by_id: bool, now_ms: i64) -> Self {
+    fn new(id: i32, by_id: bool, now: Instant) -> Self {
         Self {
             id,
             epoch: next_epoch(INITIAL_EPOCH),
@@ -120,8 +121,8 @@ impl FetchSession {
             partitions: BTreeMap::new(),
             places: HashMap::new(),
             next_place: 0,
-            created_ms: now_ms,
-            last_used_ms: now_ms,
+            created: now,
+            last_used: now,
         }
     }
 
@@ -261,7 +262,7 @@ impl FetchSessions {
             return Ok(Context::Sessionless(Vec::new()));
         }
         session.epoch = next_epoch(session.epoch);
-        session.last_used_ms = now.unix_ms;
+        session.last_used = now.instant;
         drop(session);
         Ok(Context::Incremental(shared))
     }
@@ -281,7 +282,7 @@ impl FetchSessions {
         match context {
             Context::Sessionless(wanted) => (NO_SESSION, all(wanted, answers)),
             Context::Full(wanted) => {
-                let id = self.create(&wanted, &answers, by_id, now.unix_ms, random);
+                let id = self.create(&wanted, &answers, by_id, now.instant, random);
                 (id, all(wanted, answers))
             }
             Context::Incremental(session) => {
@@ -297,14 +298,14 @@ impl FetchSessions {
         wanted: &[WantedPartition],
         answers: &[PartitionData],
         by_id: bool,
-        now_ms: i64,
+        now: Instant,
         random: &mut Random,
     ) -> i32 {
-        if self.sessions.len() >= self.slots && !self.evict(wanted.len(), now_ms) {
+        if self.sessions.len() >= self.slots && !self.evict(wanted.len(), now) {
             return NO_SESSION;
         }
         let id = self.unused_id(random);
-        let mut session = FetchSession::new(id, by_id, now_ms);
+        let mut session = FetchSession::new(id, by_id, now);
         for (wanted, data) in wanted.iter().zip(answers) {
             let mut partition = SessionPartition::new(wanted.clone());
             partition.is_news(data);
@@ -325,23 +326,26 @@ impl FetchSessions {
     }
 
     /// Makes room for a session of `size` partitions: the one that was unused for long, or else a smaller old one.
-    fn evict(&mut self, size: usize, now_ms: i64) -> bool {
+    fn evict(&mut self, size: usize, now: Instant) -> bool {
+        let is_old = |since| now.saturating_duration_since(since) > EVICTION_AGE;
         let unused = self
             .sessions
             .values()
             .map(|session| session.borrow())
-            .map(|session| (session.last_used_ms, session.id))
+            .map(|session| (session.last_used, session.id))
             .min()
-            .filter(|(last_used_ms, _)| now_ms - last_used_ms > EVICTION_AGE_MS);
+            .filter(|(last_used, _)| is_old(*last_used))
+            .map(|(_, id)| id);
         let smaller = || {
             self.sessions
                 .values()
                 .map(|session| session.borrow())
-                .filter(|session| now_ms - session.created_ms > EVICTION_AGE_MS && session.partitions.len() < size)
-                .map(|session| (session.partitions.len() as i64, session.id))
+                .filter(|session| is_old(session.created) && session.partitions.len() < size)
+                .map(|session| (session.partitions.len(), session.id))
                 .min()
+                .map(|(_, id)| id)
         };
         let victim = unused.or_else(smaller);
-        victim.is_some_and(|(_, id)| self.sessions.remove(&id).is_some())
+        victim.is_some_and(|id| self.sessions.remove(&id).is_some())
     }
 }

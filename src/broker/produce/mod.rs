@@ -58,8 +58,9 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     if acks != 0 {
         return ticket.answer(&Response { responses, ..Response::default() }, &mut broker.outbox);
     }
-    let errors = responses.iter().flat_map(|topic| &topic.partition_responses).map(|partition| partition.error_code);
-    match errors.filter(|error| error.is_error()).next() {
+    let mut errors =
+        responses.iter().flat_map(|topic| &topic.partition_responses).map(|partition| partition.error_code);
+    match errors.find(|error| error.is_error()) {
         Some(error) => ticket.close(format!("Produce with acks = 0 failed: {error}"), &mut broker.outbox),
         None => ticket.discard(&mut broker.outbox),
     }
