@@ -54,6 +54,15 @@ pub struct TimestampAndOffset {
     pub offset: i64,
 }
 
+/// Where the timestamps of a new batch come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchTime {
+    /// From its producer; this is the latest of them.
+    Created { max_timestamp: i64 },
+    /// From the broker's clock, now.
+    Appended { now_ms: i64 },
+}
+
 /// One partition's batches.
 #[derive(Debug, Default)]
 pub struct Log {
@@ -72,8 +81,8 @@ impl Segment {
         self.buffer.borrow().len()
     }
 
-    /// Copies a batch behind the others and gives it its place in the log.
-    fn append(&mut self, batch: &[u8], header: &BatchHeader, base_offset: i64, leader_epoch: i32) {
+    /// Copies a batch behind the others and gives it its place in the log, and its time if the broker's clock counts.
+    fn append(&mut self, batch: &[u8], base_offset: i64, leader_epoch: i32, time: BatchTime) {
         let mut buffer = self.buffer.borrow_mut();
         let position = buffer.len();
         assert!(position + batch.len() <= self.capacity, "a segment never moves");
@@ -82,7 +91,14 @@ impl Segment {
         }
         buffer.extend_from_slice(batch);
         record_batch::assign(&mut buffer[position..], base_offset, leader_epoch);
-        self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
+        let timestamp = match time {
+            BatchTime::Created { max_timestamp } => max_timestamp,
+            BatchTime::Appended { now_ms } => {
+                record_batch::stamp(&mut buffer[position..], now_ms);
+                now_ms
+            }
+        };
+        self.max_timestamp = self.max_timestamp.max(timestamp);
     }
 
     /// The last mark for which `before` holds, or the first of all: where a walk to the first batch behind it begins.
@@ -181,7 +197,7 @@ impl Log {
     }
 
     /// Appends one batch that has been checked, and gives the offset of its first record.
-    pub fn append(&mut self, batch: &[u8], header: &BatchHeader, leader_epoch: i32) -> i64 {
+    pub fn append(&mut self, batch: &[u8], header: &BatchHeader, leader_epoch: i32, time: BatchTime) -> i64 {
         let base_offset = self.end_offset;
         let last = self.segments.back();
         if last.is_none_or(|segment| segment.length() + batch.len() > segment.capacity) {
@@ -189,7 +205,7 @@ impl Log {
             self.segments.push_back(Segment::new(base_offset, next.max(batch.len())));
         }
         let segment = self.segments.back_mut().expect("there is one now");
-        segment.append(batch, header, base_offset, leader_epoch);
+        segment.append(batch, base_offset, leader_epoch, time);
         self.end_offset += i64::from(header.last_offset_delta) + 1;
         base_offset
     }

@@ -243,6 +243,8 @@ pub struct Entry {
     pub value: Option<String>,
     pub default: Option<String>,
     pub source: Source,
+    /// Whether it stays as it is while the broker runs.
+    pub read_only: bool,
     /// The first one that is set rules.
     pub synonyms: Vec<Synonym>,
     pub documentation: &'static str,
@@ -292,6 +294,30 @@ impl Config {
     }
 }
 
+/// The settings that Kafka can change while it runs. Most of those that topics fall back to are among them.
+fn is_changeable(name: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "compression.gzip.level",
+        "compression.type",
+        "compression.zstd.level",
+        "listeners",
+        "max.connections",
+        "max.connections.per.ip",
+        "message.max.bytes",
+        "min.insync.replicas",
+        "producer.id.expiration.ms",
+        "unclean.leader.election.enable",
+    ];
+    const FIXED: &[&str] = &[
+        "log.flush.scheduler.interval.ms",
+        "log.retention.hours",
+        "log.retention.minutes",
+        "log.roll.hours",
+        "log.roll.jitter.hours",
+    ];
+    OTHERS.contains(&name) || name.starts_with("log.") && !FIXED.contains(&name)
+}
+
 pub(super) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
@@ -309,7 +335,9 @@ impl Setting {
         let given = value.clone().filter(|_| source == Source::Broker).map(|value| (value, Source::Broker));
         let values = given.into_iter().chain(default.clone().map(|value| (value, Source::Default)));
         let synonyms = values.map(|(value, source)| Synonym { name: self.name, value, source }).collect();
-        Entry { name: self.name, kind: self.kind, value, default, source, synonyms, documentation: self.documentation }
+        let (name, kind, documentation) = (self.name, self.kind, self.documentation);
+        let read_only = !is_changeable(name);
+        Entry { name, kind, value, default, source, read_only, synonyms, documentation }
     }
 }
 

@@ -406,6 +406,7 @@ impl Property {
             value: own.or_else(|| shown(config)),
             default: shown(defaults),
             source,
+            read_only: false,
             synonyms,
             documentation: self.documentation,
         }

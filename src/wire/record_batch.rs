@@ -148,12 +148,22 @@ pub fn assign(batch: &mut [u8], base_offset: i64, leader_epoch: i32) {
     BigEndian::write_i32(&mut batch[12..16], leader_epoch);
 }
 
+/// Replaces the producer's timestamps by the broker's, which changes what the CRC covers.
+pub fn stamp(batch: &mut [u8], append_time_ms: i64) {
+    let attributes = BigEndian::read_i16(&batch[21..23]) | LOG_APPEND_TIME;
+    BigEndian::write_i16(&mut batch[21..23], attributes);
+    BigEndian::write_i64(&mut batch[35..43], append_time_ms);
+    let crc = crc32c::crc32c(&batch[CRC_START..]);
+    BigEndian::write_u32(&mut batch[17..21], crc);
+}
+
 /// One record of a batch, as far as the broker looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// The difference to the batch's base timestamp, in milliseconds.
     pub timestamp_delta: i64,
     pub offset_delta: i32,
+    pub has_key: bool,
 }
 
 /// A record's bytes do not say what they should.
@@ -206,13 +216,13 @@ fn read_record(bytes: &mut &[u8]) -> Option<Record> {
     let _attributes = record.split_off_first()?;
     let timestamp_delta = varint(&mut record)?;
     let offset_delta = i32::try_from(varint(&mut record)?).ok()?;
-    skip_nullable(&mut record)?;
+    let has_key = skip_nullable(&mut record)?;
     skip_nullable(&mut record)?;
     for _ in 0..u32::try_from(varint(&mut record)?).ok()? {
         skip(&mut record)?;
         skip_nullable(&mut record)?;
     }
-    record.is_empty().then_some(Record { timestamp_delta, offset_delta })
+    record.is_empty().then_some(Record { timestamp_delta, offset_delta, has_key })
 }
 
 /// Skips bytes with their length in front.
@@ -221,11 +231,11 @@ fn skip(bytes: &mut &[u8]) -> Option<()> {
     bytes.split_off(..length).map(|_| ())
 }
 
-/// Skips bytes with their length in front, where -1 stands for null.
-fn skip_nullable(bytes: &mut &[u8]) -> Option<()> {
+/// Skips bytes with their length in front, where -1 stands for null, and says whether there were any.
+fn skip_nullable(bytes: &mut &[u8]) -> Option<bool> {
     match varint(bytes)? {
-        -1 => Some(()),
-        length => bytes.split_off(..usize::try_from(length).ok()?).map(|_| ()),
+        -1 => Some(false),
+        length => bytes.split_off(..usize::try_from(length).ok()?).map(|_| true),
     }
 }
 
@@ -273,7 +283,7 @@ mod tests {
             let bytes = [&[length * 2], record].concat();
             assert_eq!(Records::new(&bytes).collect::<Vec<_>>(), expect, "{bytes:?}");
         };
-        check(10, &record, &[Ok(Record { timestamp_delta: 3, offset_delta: 0 })]);
+        check(10, &record, &[Ok(Record { timestamp_delta: 3, offset_delta: 0, has_key: true })]);
         check(9, &record, &[Err(MalformedRecord)]);
         check(11, &record, &[Err(MalformedRecord)]);
         let mut lying_key = record;

@@ -16,7 +16,7 @@
 //!
 //! A field's versions are any Rust range. The type decides the encoding: the reader and the writer know whether the version
 //! is flexible, so a `String` finds its own form. A nullable field that holds `None` is written as an empty value in the
-//! versions that know no null there, which is what Kafka does. Field and struct names are those of Kafka's own schemas.
+//! versions that know no null there. Field and struct names are those of Kafka's own schemas.
 //!
 //! Each struct also has a [`Shape`]: its schema as data, with which one can go through a message's bytes without the
 //! struct.

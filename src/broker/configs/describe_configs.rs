@@ -20,15 +20,13 @@ type Refusal = (ErrorCode, String);
 /// What of each property the request wants to know.
 #[derive(Clone, Copy)]
 struct Detail {
-    read_only: bool,
     synonyms: bool,
     documentation: bool,
 }
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
-    let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
+    let detail = Detail { synonyms: request.include_synonyms, documentation: request.include_documentation };
     let describe = |resource: DescribeConfigsResource| {
-        let detail = Detail { read_only: resource.resource_type == BROKER, synonyms, documentation };
         let (entries, (error_code, message)) = match entries(broker, &resource) {
             Ok(entries) => (entries, Refusal::default()),
             Err(refusal) => (Vec::new(), refusal),
@@ -51,11 +49,7 @@ fn entries(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<En
     match resource.resource_type {
         TOPIC => {
             validate_name(name).map_err(|message| (ErrorCode::INVALID_TOPIC_EXCEPTION, message))?;
-            let unknown = || {
-                let message = "This server does not host this topic-partition.".to_owned();
-                (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message)
-            };
-            let topic = broker.topics.get(name).ok_or_else(unknown)?;
+            let topic = broker.topics.get(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
             Ok(topic::describe(&broker.config, &topic.configs).collect())
         }
         // What is set for all brokers at run time: nothing.
@@ -79,7 +73,7 @@ fn row(entry: Entry, detail: Detail) -> DescribeConfigsResourceResult {
     DescribeConfigsResourceResult {
         name: entry.name.to_owned(),
         value: entry.value,
-        read_only: detail.read_only,
+        read_only: entry.read_only,
         config_source: entry.source as i8,
         is_sensitive: false,
         synonyms: entry.synonyms.into_iter().filter(|_| detail.synonyms).map(synonym).collect(),

@@ -12,13 +12,14 @@ pub mod init_producer_id;
 pub mod producers;
 mod validate;
 
-use bytes::Bytes;
 use log::debug;
 
 use self::producers::Verdict;
+use super::log::BatchTime;
 use super::ticket::Ticket;
-use super::topics::Partition;
+use super::topics::{Partition, Topic};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
+use crate::config::topic::TimestampType;
 use crate::wire::ErrorCode;
 use crate::wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, Request, Response, TopicProduceData,
@@ -32,23 +33,24 @@ const BATCHES_FROM: i16 = 3;
 const TOPIC_IDS_FROM: i16 = 13;
 
 /// Why a batch is not appended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusal {
     code: ErrorCode,
+    /// Kafka explains what is wrong with records; of most other errors it tells the code alone, and so does this broker.
     message: Option<String>,
-    /// The position of the record that is to blame, if one is.
-    record: Option<i32>,
+    /// The positions of the records that are to blame, and why, if it is their fault.
+    records: Vec<(i32, String)>,
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None, record: None }
+        Self { code, ..Self::default() }
     }
 }
 
 impl Refusal {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), record: None }
+        Self { code, message: Some(message.into()), records: Vec::new() }
     }
 }
 
@@ -88,27 +90,29 @@ fn to_topic(broker: &mut Broker, call: &Call, acks: i16, topic: TopicProduceData
 struct Appended {
     base_offset: i64,
     log_start_offset: i64,
+    /// The broker's time, if it counts, else -1.
+    log_append_time_ms: i64,
 }
 
 fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceResponse {
     match outcome {
-        Ok(Appended { base_offset, log_start_offset }) => PartitionProduceResponse {
+        Ok(Appended { base_offset, log_start_offset, log_append_time_ms }) => PartitionProduceResponse {
             index,
             base_offset,
             log_start_offset,
-            log_append_time_ms: NO_TIMESTAMP,
+            log_append_time_ms,
             ..PartitionProduceResponse::default()
         },
-        Err(Refusal { code, message, record }) => PartitionProduceResponse {
+        Err(Refusal { code, message, records }) => PartitionProduceResponse {
             index,
             error_code: code,
             base_offset: -1,
-            record_errors: record
-                .map(|batch_index| BatchIndexAndErrorMessage {
-                    batch_index,
-                    batch_index_error_message: message.clone(),
-                })
+            record_errors: records
                 .into_iter()
+                .map(|(batch_index, message)| BatchIndexAndErrorMessage {
+                    batch_index,
+                    batch_index_error_message: Some(message),
+                })
                 .collect(),
             error_message: message,
             ..PartitionProduceResponse::default()
@@ -131,31 +135,35 @@ fn to_partition(
     }
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let topic = broker.topics.get_mut(name).ok_or(unknown)?;
-    let (id, max_bytes, min_insync_replicas) =
-        (topic.id, topic.settings.max_message_bytes, topic.settings.min_insync_replicas);
-    let partition = topic.partition_mut(data.index).ok_or(unknown)?;
-    if acks == -1 && min_insync_replicas > 1 {
+    let Topic { id, partitions, settings, .. } = topic;
+    let partition = usize::try_from(data.index).ok().and_then(|index| partitions.get_mut(index)).ok_or(unknown)?;
+    if acks == -1 && settings.min_insync_replicas > 1 {
         return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
     }
-    let batch = data.records.unwrap_or_default();
-    let appended = append(partition, &batch, call, max_bytes)?;
+    let place = validate::Place { topic: name, partition: data.index, settings, now_ms: call.now.unix_ms };
+    let appended = append(partition, &data.records.unwrap_or_default(), call.version, &place)?;
+    let id = *id;
     debug!("Stored message at offset {} in topic {name}", appended.base_offset);
     broker.parking.touch(id, data.index);
     Ok(appended)
 }
 
-fn append(partition: &mut Partition, batch: &Bytes, call: &Call, max_bytes: i32) -> Result<Appended, Refusal> {
-    let header = validate::validate(batch, call.version, max_bytes)?;
+fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validate::Place) -> Result<Appended, Refusal> {
+    let header = validate::validate(batch, version, place)?;
+    let (time, log_append_time_ms) = match place.settings.message_timestamp_type {
+        TimestampType::CreateTime => (BatchTime::Created { max_timestamp: header.max_timestamp }, NO_TIMESTAMP),
+        TimestampType::LogAppendTime => (BatchTime::Appended { now_ms: place.now_ms }, place.now_ms),
+    };
     let base_offset = match partition.producers.judge(&header) {
         Verdict::Append => {
-            let base_offset = partition.log.append(batch, &header, LEADER_EPOCH);
-            partition.producers.remember(&header, base_offset, call.now.unix_ms);
+            let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time);
+            partition.producers.remember(&header, base_offset, place.now_ms);
             base_offset
         }
         Verdict::Duplicate { base_offset } => base_offset,
         Verdict::Refuse(error) => return Err(error.into()),
     };
-    Ok(Appended { base_offset, log_start_offset: partition.log.start_offset() })
+    Ok(Appended { base_offset, log_start_offset: partition.log.start_offset(), log_append_time_ms })
 }
 
 /// Plans the next look for producers that have been silent for too long.

@@ -1,34 +1,39 @@
 //! Checks a batch from the outside in: that it is one batch, that its bytes are the producer's, that they mean something.
 
 use super::Refusal;
-use crate::wire::ErrorCode;
-use crate::wire::record_batch::{BatchHeader, Codec, HEADER_BYTES, LENGTH_END, MAGIC, Records, crc_is_valid};
+use crate::config::topic::{TimestampType, TopicSettings};
+use crate::wire::record_batch::{
+    BatchHeader, Codec, HEADER_BYTES, LENGTH_END, MAGIC, NO_TIMESTAMP, Record, Records, crc_is_valid,
+};
+use crate::wire::{ErrorCode, compression};
 
 /// The first version of Produce that may bring Zstandard (KIP-110).
 const ZSTD_FROM: i16 = 7;
 /// Where the magic byte stands, in this format and the older ones.
 const MAGIC_AT: usize = 16;
 
+/// Where a batch is to go, and when.
+pub(super) struct Place<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub settings: &'a TopicSettings,
+    pub now_ms: i64,
+}
+
 /// The header of the one batch in `bytes`, or why it cannot be stored.
-pub(super) fn validate(bytes: &[u8], version: i16, max_bytes: i32) -> Result<BatchHeader, Refusal> {
+pub(super) fn validate(bytes: &[u8], version: i16, place: &Place) -> Result<BatchHeader, Refusal> {
     let header = one_batch(bytes)?;
     if header.codec() == Some(Codec::Zstd) && version < ZSTD_FROM {
-        let message = "Produce requests below version 7 are not allowed to use ZStandard compression";
-        return Err(Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
+        return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE.into());
     }
-    if i32::try_from(bytes.len()).is_ok_and(|length| length > max_bytes) {
-        let message = format!(
-            "The record batch size in the append to this partition is {} bytes, which exceeds the maximum configured \
-             value of {max_bytes}.",
-            bytes.len()
-        );
-        return Err(Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, message));
+    if i32::try_from(bytes.len()).is_ok_and(|length| length > place.settings.max_message_bytes) {
+        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
     }
     if !crc_is_valid(bytes, &header) {
-        return Err(Refusal::new(ErrorCode::CORRUPT_MESSAGE, "The record batch does not have the CRC that it says."));
+        return Err(ErrorCode::CORRUPT_MESSAGE.into());
     }
     check_header(&header)?;
-    check_records(bytes, &header)?;
+    check_records(bytes, &header, place)?;
     Ok(header)
 }
 
@@ -41,11 +46,11 @@ fn one_batch(bytes: &[u8]) -> Result<BatchHeader, Refusal> {
     match bytes.get(MAGIC_AT).map(|magic| i8::from_be_bytes([*magic])) {
         Some(MAGIC) => {}
         Some(0 | 1) => return Err(invalid("Only record batches with magic version 2 are allowed.")),
-        _ => return Err(Refusal::new(ErrorCode::CORRUPT_MESSAGE, "The record batch has an unknown magic.")),
+        _ => return Err(ErrorCode::CORRUPT_MESSAGE.into()),
     }
     let header = BatchHeader::parse(bytes)
         .filter(|header| header.total_bytes().is_some_and(|total| total >= HEADER_BYTES))
-        .ok_or_else(|| Refusal::new(ErrorCode::CORRUPT_MESSAGE, "The record batch is shorter than its header."))?;
+        .ok_or(ErrorCode::CORRUPT_MESSAGE)?;
     match header.total_bytes() {
         Some(total) if total == bytes.len() => Ok(header),
         Some(total) if total < bytes.len() => Err(invalid("A produce request must bring exactly one record batch.")),
@@ -74,6 +79,8 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
             "Invalid sequence number {} or epoch {} in the record batch of producer {}",
             header.base_sequence, header.producer_epoch, header.producer_id
         )
+    } else if header.is_log_append_time() {
+        return Err(ErrorCode::INVALID_TIMESTAMP.into());
     } else if header.is_transactional() {
         return Err(ErrorCode::INVALID_TXN_STATE.into());
     } else {
@@ -82,23 +89,89 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::INVALID_RECORD, problem))
 }
 
-/// The records must be as many as the header says, one offset after the other, each as long as it says. Compressed records
-/// are not looked into: they pass through untouched.
-fn check_records(bytes: &[u8], header: &BatchHeader) -> Result<(), Refusal> {
-    if header.codec() != Some(Codec::None) {
-        return Ok(());
+/// The records must be as many as the header says, one offset after the other, each as long as it says, each with a time
+/// and a key that the topic takes. Compressed records are looked into only where their keys matter: otherwise they pass
+/// through untouched, and their times are those of the header.
+fn check_records(bytes: &[u8], header: &BatchHeader, place: &Place) -> Result<(), Refusal> {
+    let codec = header.codec().unwrap_or(Codec::None);
+    let records = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    let mut faults = Faults::default();
+    if codec != Codec::None {
+        faults.check_time(0, header.base_timestamp, place);
+        faults.check_time(header.last_offset_delta, header.max_timestamp, place);
     }
+    if codec == Codec::None || place.settings.compact {
+        let records = compression::decompress(codec, records).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
+        walk(&records, header, |index, record| {
+            if codec == Codec::None {
+                faults.check_time(index, header.base_timestamp.saturating_add(record.timestamp_delta), place);
+            }
+            if place.settings.compact && !record.has_key {
+                faults.add_missing_key(index, place);
+            }
+        })?;
+    }
+    faults.into_result()
+}
+
+/// Goes through uncompressed records.
+fn walk(records: &[u8], header: &BatchHeader, mut look: impl FnMut(i32, Record)) -> Result<(), Refusal> {
     let invalid = |message: String| Refusal::new(ErrorCode::INVALID_RECORD, message);
     let mut expected = 0;
-    for record in Records::new(bytes.get(HEADER_BYTES..).unwrap_or_default()) {
+    for record in Records::new(records) {
         let record = record.map_err(|error| invalid(error.to_string()))?;
         if record.offset_delta != expected {
             return Err(invalid(format!("A record has the offset {}, not {expected}", record.offset_delta)));
         }
+        look(expected, record);
         expected += 1;
     }
     if expected != header.count {
         return Err(invalid(format!("The record batch counts {} records, but has {expected}", header.count)));
     }
     Ok(())
+}
+
+/// What is wrong with single records.
+#[derive(Default)]
+struct Faults {
+    times: Vec<(i32, String)>,
+    keys: Vec<(i32, String)>,
+}
+
+impl Faults {
+    fn check_time(&mut self, index: i32, timestamp: i64, place: &Place) {
+        let settings = place.settings;
+        if settings.message_timestamp_type == TimestampType::LogAppendTime || timestamp == NO_TIMESTAMP {
+            return;
+        }
+        let earliest = place.now_ms.saturating_sub(settings.message_timestamp_before_max_ms);
+        let latest = place.now_ms.saturating_add(settings.message_timestamp_after_max_ms);
+        if !(earliest..=latest).contains(&timestamp) {
+            let message = format!(
+                "Timestamp {timestamp} of message with offset {index} is out of range. \
+                 The timestamp should be within [{earliest}, {latest}]"
+            );
+            self.times.push((index, message));
+        }
+    }
+
+    fn add_missing_key(&mut self, index: i32, place: &Place) {
+        let (topic, partition) = (place.topic, place.partition);
+        let message =
+            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}.");
+        self.keys.push((index, message));
+    }
+
+    fn into_result(self) -> Result<(), Refusal> {
+        if !self.times.is_empty() {
+            let message = Some("One or more records have been rejected due to invalid timestamp".to_owned());
+            return Err(Refusal { code: ErrorCode::INVALID_TIMESTAMP, message, records: self.times });
+        }
+        if !self.keys.is_empty() {
+            let message = Some("One or more records have been rejected".to_owned());
+            return Err(Refusal { code: ErrorCode::INVALID_RECORD, message, records: self.keys });
+        }
+        Ok(())
+    }
 }

@@ -70,7 +70,8 @@ fn create(broker: &mut Broker, wanted: &CreatableTopic, validate_only: bool) -> 
             topic::describe(&broker.config, &configs)
                 .map(|entry| CreatableTopicConfigs {
                     name: entry.name.to_owned(),
-                    value: entry.value,
+                    // What was set is told as it was set, as Kafka does, and not in its normal form.
+                    value: configs.get(entry.name).cloned().or(entry.value),
                     read_only: false,
                     config_source: entry.source as i8,
                     is_sensitive: false,

@@ -133,7 +133,7 @@ pub fn validate_name(name: &str) -> Result<(), String> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
     let reason = match name {
         "" => "the empty string is not allowed".to_owned(),
-        "." | ".." => "'.' or '..' is not allowed".to_owned(),
+        "." | ".." => format!("'{name}' is not allowed"),
         _ if name.len() > NAME_LENGTH_MAX => {
             format!("the length of '{name}' is longer than the max allowed length {NAME_LENGTH_MAX}")
         }
