@@ -134,8 +134,8 @@ impl Annotator {
         let count = self.part("tagged fields", uvarint(), Reader::uvarint, u32::to_string)?;
         for _ in 0..count {
             let tag = self.part("tag", uvarint(), Reader::uvarint, u32::to_string)?;
-            let size = self.part("size", uvarint(), Reader::uvarint, u32::to_string)?;
-            self.tagged_field(fields, tag, size as usize)?;
+            let size = self.part("size", uvarint(), Reader::size, usize::to_string)?;
+            self.tagged_field(fields, tag, size)?;
         }
         Ok(())
     }

@@ -145,6 +145,11 @@ impl Reader {
         Err(ReadError::VarintTooLong)
     }
 
+    /// The size in front of a tagged field. One that this machine cannot address is certainly more than is left.
+    pub fn size(&mut self) -> Result<usize, ReadError> {
+        Ok(usize::try_from(self.uvarint()?).unwrap_or(usize::MAX))
+    }
+
     /// A nullable length, in bytes or elements: flexible versions send it plus one as an unsigned varint, with 0 for null;
     /// classic ones as an integer (`classic` reads it), with -1 for null.
     fn length<T: Into<i64>>(
@@ -191,7 +196,7 @@ impl Reader {
     ) -> Result<(), ReadError> {
         for _ in 0..self.uvarint()? {
             let tag = self.uvarint()?;
-            let size = self.uvarint()? as usize;
+            let size = self.size()?;
             let inside = self.take(size)?;
             let after = std::mem::replace(&mut self.bytes, inside);
             if read(self, tag)? {

@@ -26,6 +26,8 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         let coordinators = request.coordinator_keys.into_iter().map(find).collect();
         return Response { coordinators, ..Response::default() };
     }
-    let Coordinator { node_id, host, port, error_code, error_message, .. } = find(request.key);
+    let Coordinator { node_id, host, port, error_code, .. } = find(request.key);
+    // Kafka puts the error's name here, also that of no error.
+    let error_message = Some(error_code.to_string());
     Response { node_id, host, port, error_code, error_message, ..Response::default() }
 }

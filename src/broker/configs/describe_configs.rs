@@ -35,7 +35,8 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
         let wanted = |entry: &Entry| keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key == entry.name));
         DescribeConfigsResult {
             error_code,
-            error_message: error_code.is_error().then_some(message),
+            // Kafka sends an empty message where there is no error, too.
+            error_message: Some(message),
             resource_type: resource.resource_type,
             resource_name: resource.resource_name,
             configs: entries.into_iter().filter(wanted).map(|entry| row(entry, detail)).collect(),

@@ -2,6 +2,9 @@
 //!
 //! A group that is not known is shown as `Dead`; from v6 on it is also an error (KIP-1043). The chosen protocol and the
 //! members' metadata for it are shown while the group is stable only. Without an authorizer, everybody may do everything.
+//! A group that is asked for twice is described once, where Kafka does it twice: the answer must not outgrow the groups.
+
+use std::collections::HashSet;
 
 use super::group::{Group, State};
 use crate::broker::{Broker, Call};
@@ -26,7 +29,9 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         }
         described
     };
-    Response { groups: request.groups.into_iter().map(describe_one).collect(), ..Response::default() }
+    let mut seen = HashSet::new();
+    let ids = request.groups.into_iter().filter(|id| seen.insert(id.clone()));
+    Response { groups: ids.map(describe_one).collect(), ..Response::default() }
 }
 
 fn describe(group: &Group) -> DescribedGroup {

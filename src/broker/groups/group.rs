@@ -1,6 +1,6 @@
 //! A group's state, and what can be asked of it. Its transitions are in [`super::rebalance`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Instant;
 
@@ -160,7 +160,7 @@ impl Group {
             return !protocol_type.is_empty() && !protocols.is_empty();
         }
         self.protocol_type.as_deref() == Some(protocol_type)
-            && protocols.iter().any(|protocol| self.members.iter().all(|member| member.supports(&protocol.name)))
+            && protocols.iter().any(|protocol| self.members.all_support(&protocol.name))
     }
 
     /// Whether there is room for a JoinGroup under this id.
@@ -183,20 +183,17 @@ impl Group {
     /// The protocol of the next generation: of those that all members know, the one that most members prefer. A tie goes
     /// to the one that the first member prefers.
     pub fn select_protocol(&self) -> Option<String> {
-        let common = |name: &str| self.members.iter().all(|member| member.supports(name));
-        let first = self.members.iter().next()?;
-        let names = first.protocols.iter().map(|protocol| protocol.name.as_str());
-        let candidates: Vec<&str> = names.filter(|name| common(name)).collect();
-        let vote = |member: &'_ Member| {
-            member.protocols.iter().find_map(|protocol| candidates.iter().position(|name| *name == protocol.name))
+        let vote = |member: &Member| -> Option<&str> {
+            let mut names = member.protocols.iter().map(|protocol| protocol.name.as_str());
+            names.find(|name| self.members.all_support(name))
         };
-        let mut votes = vec![0usize; candidates.len()];
-        for choice in self.members.iter().filter_map(vote) {
-            votes[choice] += 1;
+        let mut votes = HashMap::<&str, usize>::new();
+        for protocol in self.members.iter().filter_map(vote) {
+            *votes.entry(protocol).or_default() += 1;
         }
-        let most = votes.iter().max()?;
-        let winner = votes.iter().position(|count| count == most)?;
-        candidates.get(winner).map(|name| (*name).to_owned())
+        // The last one of several that have the most votes is found, hence the order from the least preferred on.
+        let names = self.members.iter().next()?.protocols.iter().rev().map(|protocol| protocol.name.as_str());
+        names.max_by_key(|name| votes.get(name)).map(str::to_owned)
     }
 
     /// How long members may take to come back: as long as the slowest of them asks for.
@@ -301,9 +298,7 @@ impl Group {
             }
             State::CompletingRebalance | State::Stable => {
                 assert!(!self.members.is_empty());
-                assert!(
-                    self.protocol_name.as_deref().is_some_and(|name| self.members.iter().all(|m| m.supports(name)))
-                );
+                assert!(self.protocol_name.as_deref().is_some_and(|name| self.members.all_support(name)));
                 assert!(!any(Member::waits_for_join), "JoinGroup waits only for a generation to begin");
                 assert_eq!(self.sync_ends.is_some(), any(|member| member.must_sync));
             }

@@ -30,6 +30,8 @@ const MEMBER_ID_NAME_BYTES_MAX: usize = i16::MAX as usize - "-01234567-89ab-cdef
 #[derive(Debug, PartialEq, Eq)]
 enum Decision {
     Refuse(ErrorCode),
+    /// Refuse a static member under an id that was given to a dynamic one.
+    GiveUp,
     /// Give the client an id to come back with.
     RequireId,
     /// Take a new member in.
@@ -63,6 +65,8 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     }
     match decide(group, &request, call.version) {
         Decision::Refuse(error) => ticket.answer(&refusal(error, &request.member_id), context.outbox),
+        // A static member is never asked to come back with an id, so this one makes no sense.
+        Decision::GiveUp => ticket.answer(&refusal(ErrorCode::UNKNOWN_SERVER_ERROR, ""), context.outbox),
         Decision::RequireId => {
             ticket.answer(&refusal(ErrorCode::MEMBER_ID_REQUIRED, &member_id), context.outbox);
             group.expect(member_id, request.session_timeout_ms, &mut context);
@@ -115,11 +119,7 @@ fn decide(group: &Group, request: &Request, version: i16) -> Decision {
         };
     }
     if group.is_pending(&request.member_id) {
-        return match instance_id {
-            None => Decision::Admit,
-            // A static member is never asked to come back with an id.
-            Some(_) => Decision::Refuse(ErrorCode::UNKNOWN_SERVER_ERROR),
-        };
+        return if instance_id.is_none() { Decision::Admit } else { Decision::GiveUp };
     }
     if let Err(error) = group.validate_member(&request.member_id, instance_id) {
         return Decision::Refuse(error);
@@ -137,7 +137,7 @@ fn decide(group: &Group, request: &Request, version: i16) -> Decision {
 
 fn new_member_id(broker: &mut Broker, call: &Call, request: &Request) -> String {
     let name = request.group_instance_id.as_deref().or(call.client_id.as_deref()).unwrap_or_default();
-    let name: &str = &name[..name.floor_char_boundary(MEMBER_ID_NAME_BYTES_MAX)];
+    let name = name.get(..name.floor_char_boundary(MEMBER_ID_NAME_BYTES_MAX)).unwrap_or_default();
     format!("{name}-{}", broker.random.hyphenated_uuid())
 }
 

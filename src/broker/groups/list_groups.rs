@@ -10,8 +10,10 @@ const GROUP_TYPE: &str = "classic";
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     let wanted = |filter: &[String], value: &str| {
-        filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(value))
+        filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
+    // Kafka ignores blanks around states, but not around types.
+    let states: Vec<String> = request.states_filter.iter().map(|state| state.trim().to_owned()).collect();
     let listed = broker.groups.iter().map(|group| ListedGroup {
         group_id: group.id().to_owned(),
         protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
@@ -19,7 +21,7 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
         group_type: GROUP_TYPE.to_owned(),
     });
     let groups = listed
-        .filter(|group| wanted(&request.states_filter, &group.group_state))
+        .filter(|group| wanted(&states, &group.group_state))
         .filter(|group| wanted(&request.types_filter, &group.group_type))
         .collect();
     Response { groups, ..Response::default() }

@@ -113,14 +113,6 @@ impl Member {
         matches!(self.waiting, Waiting::Sync(_))
     }
 
-    /// Joins again, possibly with other metadata.
-    pub fn rejoin(&mut self, joining: Joining, outbox: &mut Outbox) {
-        self.session_timeout_ms = joining.session_timeout_ms;
-        self.rebalance_timeout_ms = joining.rebalance_timeout_ms;
-        self.protocols = joining.protocols;
-        self.wait(Waiting::Join(joining.ticket), outbox);
-    }
-
     /// Begins to wait. A request that waited before came over a connection which its client has given up; it is told to
     /// try again.
     pub fn wait(&mut self, waiting: Waiting, outbox: &mut Outbox) {

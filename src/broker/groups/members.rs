@@ -2,9 +2,10 @@
 //!
 //! The order is what makes everything that depends on it repeatable: who becomes the leader, and how members are listed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::member::Member;
+use crate::wire::messages::join_group::JoinGroupRequestProtocol;
 
 /// Members by number, where numbers follow the order of joining, with an index for each kind of name.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub struct Members {
     by_number: BTreeMap<u64, Member>,
     ids: HashMap<String, u64>,
     instance_ids: HashMap<String, u64>,
+    /// How many members know each protocol. Members may bring any number of them, so they are not compared one by one.
+    supporters: HashMap<String, usize>,
     next_number: u64,
 }
 
@@ -51,6 +54,11 @@ impl Members {
         self.by_number.values_mut()
     }
 
+    /// Whether all members know a protocol.
+    pub fn all_support(&self, protocol: &str) -> bool {
+        self.supporters.get(protocol).copied().unwrap_or(0) == self.len()
+    }
+
     pub fn insert(&mut self, member: Member) {
         let number = self.next_number;
         self.next_number += 1;
@@ -58,6 +66,7 @@ impl Members {
         if let Some(instance_id) = &member.instance_id {
             self.instance_ids.insert(instance_id.clone(), number);
         }
+        self.count_supporter(&member.protocols, true);
         self.by_number.insert(number, member);
     }
 
@@ -66,7 +75,32 @@ impl Members {
         if let Some(instance_id) = &member.instance_id {
             self.instance_ids.remove(instance_id);
         }
+        self.count_supporter(&member.protocols, false);
         Some(member)
+    }
+
+    /// A member brings other protocols, or other metadata for them.
+    pub fn set_protocols(&mut self, id: &str, protocols: Vec<JoinGroupRequestProtocol>) {
+        let Some(member) = self.get_mut(id) else { return };
+        let former = std::mem::replace(&mut member.protocols, protocols.clone());
+        self.count_supporter(&former, false);
+        self.count_supporter(&protocols, true);
+    }
+
+    fn count_supporter(&mut self, protocols: &[JoinGroupRequestProtocol], more: bool) {
+        // A protocol that is there twice has one supporter all the same.
+        let names: HashSet<&str> = protocols.iter().map(|protocol| protocol.name.as_str()).collect();
+        for name in names {
+            let count = self.supporters.entry(name.to_owned()).or_default();
+            if more {
+                *count += 1;
+                continue;
+            }
+            *count -= 1;
+            if *count == 0 {
+                self.supporters.remove(name);
+            }
+        }
     }
 
     /// Gives a member another id; its place in the order stays.
@@ -81,6 +115,9 @@ impl Members {
     /// The indexes and the members agree.
     pub fn invariants(&self) {
         assert_eq!(self.ids.len(), self.by_number.len());
+        for (protocol, count) in &self.supporters {
+            assert_eq!(self.iter().filter(|member| member.supports(protocol)).count(), *count);
+        }
         assert_eq!(self.instance_ids.len(), self.iter().filter(|member| member.is_static()).count());
         for (number, member) in &self.by_number {
             assert_eq!(self.ids.get(&member.id), Some(number));

@@ -50,9 +50,7 @@ impl Group {
 
     /// A member joins again, and a generation has to begin for it.
     pub fn rejoin(&mut self, member_id: &str, joining: Joining, context: &mut Context) {
-        if let Some(member) = self.members.get_mut(member_id) {
-            member.rejoin(joining, context.outbox);
-        }
+        self.update(member_id, joining, context);
         self.rebalance_or_complete(&format!("{member_id:?} joins again"), context);
         self.invariants();
     }
@@ -70,8 +68,8 @@ impl Group {
         }
         if let Some(member) = self.members.rename(old_id, new_id) {
             member.start_over(&self.id, context);
-            member.rejoin(joining, context.outbox);
         }
+        self.update(new_id, joining, context);
         if self.is_leader(old_id) {
             self.leader_id = Some(new_id.to_owned());
         }
@@ -210,6 +208,16 @@ impl Group {
         late.iter().for_each(|id| self.remove(id, context));
         self.prepare_rebalance(&format!("{late:?} did not ask for their assignment in time"), context);
         self.invariants();
+    }
+
+    /// Takes over what a member brings along, and lets it wait for the next generation.
+    fn update(&mut self, member_id: &str, joining: Joining, context: &mut Context) {
+        self.members.set_protocols(member_id, joining.protocols);
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.session_timeout_ms = joining.session_timeout_ms;
+            member.rebalance_timeout_ms = joining.rebalance_timeout_ms;
+            member.wait(Waiting::Join(joining.ticket), context.outbox);
+        }
     }
 
     fn rebalance_or_complete(&mut self, reason: &str, context: &mut Context) {

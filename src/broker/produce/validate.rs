@@ -159,7 +159,7 @@ impl Faults {
     fn add_missing_key(&mut self, index: i32, place: &Place) {
         let (topic, partition) = (place.topic, place.partition);
         let message =
-            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}.");
+            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
         self.keys.push((index, message));
     }
 

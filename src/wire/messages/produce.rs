@@ -2,8 +2,9 @@
 //!
 //! Each partition's `records` hold exactly one batch of format v2. With `acks` = 0 there is no response at all.
 //!
-//! - v3: record batches of format v2, and `transactional_id` (KIP-98). Versions 0 to 2 are advertised for the sake of
-//!   old librdkafkas (KAFKA-18659), but nobody serves them: they have no schema here.
+//! - v0 to v2: older formats of records. They are advertised for the sake of some librdkafkas (KAFKA-18659), and can be
+//!   read so that they can be refused.
+//! - v3: record batches of format v2, and `transactional_id` (KIP-98).
 //! - v5: `log_start_offset`, so that a producer can tell lost records from deleted ones.
 //! - v7: batches may be compressed with Zstandard (KIP-110).
 //! - v8: `record_errors` and `error_message` name the records at fault (KIP-467).
@@ -20,7 +21,7 @@ use crate::wire::{ErrorCode, Uuid};
 message! {
     pub struct Request {
         /// Null for a producer without transactions.
-        transactional_id: Option<String>,
+        transactional_id: Option<String> [3..],
         /// How many replicas must have the records: 0 (and no response is wanted), 1, or -1 for all that are in sync.
         acks: i16,
         /// How long the broker may wait for the other replicas.
@@ -43,7 +44,7 @@ message! {
     pub struct Response {
         responses: Vec<TopicProduceResponse>,
         /// How long the request was held back because of a quota, in milliseconds; 0 for not at all.
-        throttle_time_ms: i32;
+        throttle_time_ms: i32 [1..];
         tagged {
             /// The addresses of the leaders in `current_leader`.
             0 => node_endpoints: Vec<NodeEndpoint> [10..],
@@ -62,7 +63,7 @@ message! {
         /// The offset of the first record appended; -1 with an error.
         base_offset: i64,
         /// The broker's time if the topic is set to LogAppendTime, otherwise -1.
-        log_append_time_ms: i64 = -1,
+        log_append_time_ms: i64 [2..] = -1,
         /// -1 if unknown.
         log_start_offset: i64 [5..] = -1,
         record_errors: Vec<BatchIndexAndErrorMessage> [8..],

@@ -1,0 +1,926 @@
+"""What users of confluent-kafka (librdkafka) do with a broker, one scenario each."""
+
+import functools
+import json
+import threading
+import time
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+import groups
+import harness
+from harness import (
+    CODECS,
+    EPOCH_MS,
+    LARGEST_VALUE,
+    Got,
+    Mismatch,
+    error_of,
+    offsets_in_order,
+    plain_records,
+    sent,
+    wait_until,
+)
+
+scenario = harness.Scenarios()
+ASSIGNORS = ["range", "roundrobin", "cooperative-sticky"]
+TIMESTAMP_TYPES = ["no-timestamp", "create-time", "log-append-time"]
+
+
+def got(message):
+    kind, timestamp = message.timestamp()
+    return Got(
+        message.partition(),
+        message.offset(),
+        message.key(),
+        message.value(),
+        message.headers() or [],
+        timestamp,
+        TIMESTAMP_TYPES[kind],
+    )
+
+
+def name_of(error):
+    """A KafkaError, or the exception around one, by the name and the text that the client shows."""
+    error = error.args[0] if isinstance(error, KafkaException) else error
+    return f"{error.name()}: {error.str()}"
+
+
+def code_of(error):
+    """Only the name, where the text holds broker ids or addresses."""
+    error = error.args[0] if isinstance(error, KafkaException) else error
+    return error.name()
+
+
+@functools.cache
+def admin_at(bootstrap):
+    # Kept, because a client that is collected fails the futures that it gave.
+    return AdminClient({"bootstrap.servers": bootstrap})
+
+
+def admin(seen):
+    return admin_at(seen.bootstrap)
+
+
+def properties(config):
+    """Keyword arguments as Kafka's property names; the callbacks are Python's own and keep their underscores."""
+    return {key if callable(value) else key.replace("_", "."): value for key, value in config.items()}
+
+
+def create_topic(seen, name, partitions=1, **config):
+    new = NewTopic(name, partitions, 1, config=properties(config))
+    admin(seen).create_topics([new])[name].result()
+    wait_until(lambda: is_ready(seen, name, partitions), f"the leaders of {name}")
+
+
+def is_ready(seen, name, partitions):
+    """Whether the leaders serve: until then batches are refused, and sent again they may change places."""
+    asked = {TopicPartition(name, p): OffsetSpec.latest() for p in range(partitions)}
+    try:
+        # First this one, which asks anew each time: the next one believes for long that a topic does not exist.
+        describe_topic(admin(seen), name)
+        return all(future.result() for future in admin(seen).list_offsets(asked).values())
+    except KafkaException:
+        time.sleep(0.02)
+        return False
+
+
+def produce(seen, topic, records, **config):
+    """Sends everything and gives what the delivery reports said: (partition, offset) or the error, in the order sent."""
+    producer = Producer({"bootstrap.servers": seen.bootstrap, "linger.ms": 5} | properties(config))
+    reports = [None] * len(records)
+
+    def reporter(i):
+        def report(error, message):
+            reports[i] = error if error else (message.partition(), message.offset())
+
+        return report
+
+    for i, record in enumerate(records):
+        producer.produce(
+            topic,
+            record.value,
+            record.key,
+            record.partition,
+            timestamp=record.timestamp,
+            headers=record.headers,
+            on_delivery=reporter(i),
+        )
+        producer.poll(0)
+    left = producer.flush(30)
+    if left:
+        raise Mismatch(f"{left} records of {len(records)} were not delivered")
+    return reports
+
+
+def produced(seen, topic, records, **config):
+    """As `produce`, and every record has to succeed."""
+    reports = produce(seen, topic, records, **config)
+    for i, report in enumerate(reports):
+        if isinstance(report, KafkaError):
+            raise Mismatch(f"record {i} failed: {name_of(report)}")
+    return reports
+
+
+def consumer(seen, group="standalone", **config):
+    settings = {
+        "bootstrap.servers": seen.bootstrap,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 200,
+    }
+    return Consumer(settings | properties(config))
+
+
+def is_end(message):
+    return message is not None and message.error() and message.error().code() == KafkaError._PARTITION_EOF
+
+
+def take(reader, count):
+    """The next `count` records of a consumer; an error ends it."""
+    records = []
+
+    def enough():
+        message = reader.poll(0.1)
+        if message is not None and not is_end(message):
+            if message.error():
+                raise KafkaException(message.error())
+            records.append(got(message))
+        return len(records) >= count
+
+    wait_until(enough, f"{count} records")
+    return records
+
+
+def nothing_more(reader, seconds=0.3):
+    message = reader.poll(seconds)
+    if message is not None and not is_end(message):
+        raise Mismatch(f"expected no more records, but got {message.error() or harness.show_record(got(message))}")
+
+
+def end_of_partition(reader):
+    """The event by which a consumer with enable.partition.eof says that it is at the end."""
+    end = wait_until(lambda: reader.poll(0.1), "the end of the partition")
+    if not is_end(end):
+        raise Mismatch(f"expected the end of the partition, but got {end.error() or harness.show_record(got(end))}")
+    return end.partition(), end.offset()
+
+
+def read_all(seen, topic, partitions, count, **config):
+    """Everything in a topic from the beginning: `count` records and not one more."""
+    reader = consumer(seen, **config)
+    reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
+    records = take(reader, count)
+    nothing_more(reader)
+    reader.close()
+    return records
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@scenario("round-trip")
+def round_trip(seen):
+    create_topic(seen, "round-trip-1")
+    records = harness.round_trip_records()
+    seen.equal("one partition: reports", produced(seen, "round-trip-1", records), offsets_in_order(records))
+    seen.records("one partition", read_all(seen, "round-trip-1", 1, len(records)), records)
+
+    create_topic(seen, "round-trip-3", 3)
+    records = [r for p in (2, 0, 1) for r in harness.round_trip_records(p)]
+    seen.equal("three partitions: reports", produced(seen, "round-trip-3", records), offsets_in_order(records))
+    seen.records("three partitions", read_all(seen, "round-trip-3", 3, len(records)), records)
+
+
+@scenario("timestamps")
+def timestamps(seen):
+    create_topic(seen, "timestamps")
+    before = int(time.time() * 1000)
+    reports = produced(seen, "timestamps", [sent("now", "v", timestamp=0)])
+    seen.equal("report", reports, [(0, 0)])
+    record = read_all(seen, "timestamps", 1, 1)[0]
+    seen.equal("timestamp type", record.timestamp_type, "create-time")
+    seen.holds("create time recent", before - 1000 <= record.timestamp <= time.time() * 1000 + 1000)
+    # Out of order, equal, and the first millisecond of all.
+    records = [sent("t", str(i), timestamp=t) for i, t in enumerate([EPOCH_MS + 5, EPOCH_MS, EPOCH_MS, 1])]
+    produced(seen, "timestamps", records)
+    seen.records("any order", read_all(seen, "timestamps", 1, 5)[1:], records, first_offset=1)
+    # Kafka accepts an hour ahead of its own clock, not more.
+    ahead = sent("future", "v", timestamp=int(time.time() * 1000) + 2 * 3600 * 1000)
+    seen.equal("two hours ahead", code_of(produce(seen, "timestamps", [ahead])[0]), "INVALID_TIMESTAMP")
+
+    create_topic(seen, "append-times", message_timestamp_type="LogAppendTime")
+    produced(seen, "append-times", [sent("k", "v")])
+    record = read_all(seen, "append-times", 1, 1)[0]
+    seen.equal("log append time: type", record.timestamp_type, "log-append-time")
+    seen.holds("log append time recent", before - 1000 <= record.timestamp <= time.time() * 1000 + 1000)
+
+
+def compression(seen, codec):
+    topic = f"compression-{codec}"
+    create_topic(seen, topic)
+    records = harness.varied_records(400)
+    reports = produced(seen, topic, records, compression_type=codec, linger_ms=50)
+    seen.equal("reports in order", reports == offsets_in_order(records), True)
+    seen.records("records", read_all(seen, topic, 1, len(records)), records)
+
+
+for codec in CODECS:
+    scenario(f"compression-{codec}", codec)(compression)
+
+
+def acknowledged(seen, acks):
+    topic = f"acks-{acks}"
+    create_topic(seen, topic)
+    records = plain_records(50)
+    reports = produced(seen, topic, records, acks=acks)
+    seen.saw("first reports", reports[:3])
+    if acks != "0":
+        seen.equal("reports in order", reports == offsets_in_order(records), True)
+    seen.records("records", read_all(seen, topic, 1, len(records)), records)
+
+
+for acks in ["0", "1", "all"]:
+    scenario(f"acks-{acks}", acks)(acknowledged)
+
+
+@scenario("idempotent")
+def idempotent(seen):
+    create_topic(seen, "idempotent", 2)
+    records = plain_records(5000, 2)
+    settings = {"enable_idempotence": True, "batch_num_messages": 50, "max_in_flight_requests_per_connection": 5}
+    reports = produced(seen, "idempotent", records, **settings)
+    seen.equal("reports in order", reports == offsets_in_order(records), True)
+    seen.records("records", read_all(seen, "idempotent", 2, len(records)), records)
+
+
+@scenario("big")
+def big(seen):
+    create_topic(seen, "big")
+    raised = {"message_max_bytes": 4_000_000}
+    records = [sent(None, bytes([i % 251 for i in range(size)])) for size in (1_000_000, LARGEST_VALUE)]
+    seen.equal("up to the limit", produced(seen, "big", records, **raised), [(0, 0), (0, 1)])
+    above = sent(None, b"x" * (LARGEST_VALUE + 1))
+    seen.equal("one byte above", code_of(produce(seen, "big", [above], **raised)[0]), "MSG_SIZE_TOO_LARGE")
+    above = sent(None, b"x" * 3_000_000)
+    seen.equal("far above", code_of(produce(seen, "big", [above], **raised)[0]), "MSG_SIZE_TOO_LARGE")
+    # Compressed it is small, and the broker's limit is on the compressed batch.
+    seen.equal("far above, compressed", produced(seen, "big", [above], compression_type="gzip", **raised), [(0, 2)])
+    seen.records("records", read_all(seen, "big", 1, 3), records + [above])
+
+    create_topic(seen, "small", max_message_bytes="1000")
+    reports = produce(seen, "small", [sent("k", b"x" * 2000)])
+    seen.equal("above the topic's own limit", code_of(reports[0]), "MSG_SIZE_TOO_LARGE")
+
+
+@scenario("fetch-limits")
+def fetch_limits(seen):
+    """Records that are larger than what a fetch may bring still come, one fetch each."""
+    create_topic(seen, "fetch-limits", 2)
+    records = [sent(f"k{i}", bytes([i]) * 30_000, partition=i % 2) for i in range(10)]
+    produced(seen, "fetch-limits", records, batch_num_messages=1)
+    limits = {"max_partition_fetch_bytes": 1000, "fetch_max_bytes": 1000, "message_max_bytes": 1000}
+    seen.records("records", read_all(seen, "fetch-limits", 2, len(records), **limits), records)
+
+
+@scenario("seek-offset")
+def seek_offset(seen):
+    create_topic(seen, "seek-offset")
+    records = plain_records(100)
+    produced(seen, "seek-offset", records, batch_num_messages=10)
+    reader = consumer(seen, enable_partition_eof=True)
+    reader.assign([TopicPartition("seek-offset", 0, OFFSET_BEGINNING)])
+    seen.records("from the beginning", take(reader, 100), records)
+    for offset in (37, 40, 0, 99):
+        reader.seek(TopicPartition("seek-offset", 0, offset))
+        seen.records(f"from {offset}", take(reader, 100 - offset), records[offset:], first_offset=offset)
+    reader.seek(TopicPartition("seek-offset", 0, OFFSET_END))
+    seen.equal("the end", end_of_partition(reader), (0, 100))
+    produced(seen, "seek-offset", [sent("last", "100")])
+    seen.records("from the end", take(reader, 1), [sent("last", "100")], first_offset=100)
+    seen.equal("watermarks", reader.get_watermark_offsets(TopicPartition("seek-offset", 0)), (0, 101))
+    seen.equal("position", reader.position([TopicPartition("seek-offset", 0)])[0].offset, 101)
+    reader.close()
+
+
+@scenario("out-of-range")
+def out_of_range(seen):
+    create_topic(seen, "out-of-range")
+    records = plain_records(10)
+    produced(seen, "out-of-range", records)
+    beyond = [TopicPartition("out-of-range", 0, 1000)]
+
+    reader = consumer(seen, auto_offset_reset="earliest")
+    reader.assign(beyond)
+    seen.records("earliest", take(reader, 10), records)
+    reader.close()
+
+    reader = consumer(seen, auto_offset_reset="error")
+    reader.assign(beyond)
+    seen.equal("error", code_of(error_of(take, reader, 1)), "_AUTO_OFFSET_RESET")
+    reader.close()
+
+    reader = consumer(seen, auto_offset_reset="latest", enable_partition_eof=True)
+    reader.assign(beyond)
+    seen.equal("latest: the end", end_of_partition(reader), (0, 10))
+    produced(seen, "out-of-range", [sent("last", "10")])
+    seen.records("latest", take(reader, 1), [sent("last", "10")], first_offset=10)
+    reader.close()
+
+
+@scenario("seek-time")
+def seek_time(seen):
+    """Offsets for times; record i of a partition has the time EPOCH_MS + 100 * i."""
+    for codec in CODECS:
+        topic = f"seek-time-{codec}"
+        create_topic(seen, topic, 3)
+        # Partition 2 stays empty. In partition 0 all are in one batch, in partition 1 in several.
+        records = [sent(f"k{i}", "v", timestamp=EPOCH_MS + 100 * i) for i in range(60)]
+        produced(seen, topic, records, compression_type=codec, linger_ms=100)
+        more = [sent(f"k{i}", "v", timestamp=EPOCH_MS + 100 * i, partition=1) for i in range(60)]
+        produced(seen, topic, more, compression_type=codec, batch_num_messages=7)
+        reader = consumer(seen)
+        for what, time_ms in [
+            ("before the first", 1),
+            ("the first", EPOCH_MS),
+            ("exact", EPOCH_MS + 3000),
+            ("between", EPOCH_MS + 3001),
+            ("the last", EPOCH_MS + 5900),
+            ("after the last", EPOCH_MS + 5901),
+        ]:
+            asked = [TopicPartition(topic, p, time_ms) for p in range(3)]
+            offsets = {tp.partition: tp.offset for tp in reader.offsets_for_times(asked, timeout=10)}
+            seen.saw(f"{codec}: {what}", offsets)
+            found = max(0, -(-(time_ms - EPOCH_MS) // 100))
+            wanted = found if found < 60 else OFFSET_END
+            if offsets != {0: wanted, 1: wanted, 2: OFFSET_END}:
+                raise Mismatch(f"{codec}: {what}: expected offset {wanted}, but got {offsets}")
+        reader.close()
+
+    create_topic(seen, "seek-time-unordered")
+    times = [10, 30, 20, 20, 50, 40]
+    produced(seen, "seek-time-unordered", [sent("k", "v", timestamp=EPOCH_MS + t) for t in times])
+    reader = consumer(seen)
+    for after in (0, 11, 20, 25, 31, 40, 45, 50):
+        asked = [TopicPartition("seek-time-unordered", 0, EPOCH_MS + after)]
+        wanted = next(i for i, t in enumerate(times) if t >= after)
+        seen.equal(f"unordered: {after}", reader.offsets_for_times(asked, timeout=10)[0].offset, wanted)
+    reader.close()
+
+    specs = {"earliest": OffsetSpec.earliest(), "latest": OffsetSpec.latest(), "max timestamp": OffsetSpec.max_timestamp()}
+    for what, spec in specs.items():
+        partition = TopicPartition("seek-time-unordered", 0)
+        result = admin(seen).list_offsets({partition: spec})[partition].result()
+        seen.saw(f"list offsets: {what}", (result.offset, result.timestamp, result.leader_epoch))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Member:
+    def __init__(self, bootstrap, group, topic, name, assignor, instance):
+        self.name, self.records, self.error, self.assignments = name, [], None, 0
+        self.cooperative = assignor == "cooperative-sticky"
+        settings = {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "client.id": name,
+            "partition.assignment.strategy": assignor,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": 6000,
+            "heartbeat.interval.ms": 200,
+        }
+        if instance:
+            settings["group.instance.id"] = instance
+        self.consumer = Consumer(settings)
+        self.consumer.subscribe([topic], on_assign=self.assigned)
+
+    def assigned(self, consumer, partitions):
+        self.assignments += 1
+
+    def poll(self):
+        # Several at a time, because one poll gives one record at most.
+        message = self.consumer.poll(0.02)
+        while message is not None:
+            if message.error():
+                self.error = name_of(message.error())
+                return
+            self.records.append(got(message))
+            message = self.consumer.poll(0)
+
+    def partitions(self):
+        return sorted(tp.partition for tp in self.consumer.assignment())
+
+    def close(self):
+        self.consumer.close()
+
+
+class Client:
+    """What the groups' scenarios need."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+        self.admin = admin_at(bootstrap)
+
+    def create_topic(self, name, partitions):
+        create_topic(self, name, partitions)
+
+    def produce(self, topic, records):
+        produced(self, topic, records)
+
+    def member(self, *args):
+        return Member(self.bootstrap, *args)
+
+    def describe(self, group):
+        described = self.admin.describe_consumer_groups([group])[group].result()
+        states = {ConsumerGroupState.STABLE: "Stable", ConsumerGroupState.EMPTY: "Empty", ConsumerGroupState.DEAD: "Dead"}
+        return groups.Described(
+            states.get(described.state, described.state.name),
+            described.type.name,
+            described.partition_assignor,
+            {m.client_id: sorted(tp.partition for tp in m.assignment.topic_partitions) for m in described.members},
+            {m.client_id: m.group_instance_id for m in described.members},
+            sorted({m.host for m in described.members}),
+        )
+
+    def committed(self, group, topic, partitions):
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])
+        answer = self.admin.list_consumer_group_offsets([asked])[group].result()
+        return {tp.partition: tp.offset for tp in answer.topic_partitions}
+
+
+def with_client(seen, body, *args):
+    body(seen, Client(seen.bootstrap), *args)
+
+
+for assignor in ASSIGNORS:
+    scenario(f"group-two-{assignor}", groups.two, assignor)(with_client)
+    scenario(f"group-three-{assignor}", groups.three, assignor)(with_client)
+scenario("static-member", groups.static_member)(with_client)
+scenario("members-die", groups.members_die, __file__)(with_client)
+
+
+@scenario("commit-resume")
+def commit_resume(seen):
+    topic = "commit-resume"
+    create_topic(seen, topic, 2)
+    records = plain_records(40, 2)
+    produced(seen, topic, records)
+    partitions = [TopicPartition(topic, 0), TopicPartition(topic, 1)]
+
+    def committed(reader):
+        # That there is none, librdkafka shows as its 'invalid' offset.
+        return {tp.partition: (tp.offset, tp.metadata) for tp in reader.committed(partitions, timeout=10)}
+
+    first = consumer(seen, group="commit-resume")
+    first.subscribe([topic])
+    seen.records("first member", take(first, 40), records)
+    seen.saw("nothing committed yet", committed(first))
+    answer = first.commit(offsets=[TopicPartition(topic, 0, 7, "seven ½"), TopicPartition(topic, 1, 12)], asynchronous=False)
+    seen.saw("commit: answer", {tp.partition: (tp.offset, tp.error) for tp in answer})
+    seen.saw("committed", committed(first))
+    first.commit(offsets=[TopicPartition(topic, 0, 5, "back to five")], asynchronous=False)
+    seen.saw("committed again", committed(first))
+    too_long = TopicPartition(topic, 0, 6, "m" * 4097)
+    seen.equal(
+        "metadata too long",
+        code_of(error_of(first.commit, offsets=[too_long], asynchronous=False)),
+        "OFFSET_METADATA_TOO_LARGE",
+    )
+    unknown = TopicPartition("commit-resume-unknown", 0, 6)
+    seen.saw("unknown topic", code_of(error_of(first.commit, offsets=[unknown], asynchronous=False)))
+
+    stranger = consumer(seen, group="commit-resume")
+    stranger.assign([TopicPartition(topic, 0, 1)])
+    not_a_member = error_of(stranger.commit, offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+    seen.equal("commit by a non-member", code_of(not_a_member), "UNKNOWN_MEMBER_ID")
+    first.close()
+
+    second = consumer(seen, group="commit-resume")
+    second.subscribe([topic])
+    resumed = take(second, 15 + 8)
+    nothing_more(second)
+    seen.records("resumed partition 0", [r for r in resumed if r.partition == 0], records[10::2], first_offset=5)
+    seen.records("resumed partition 1", [r for r in resumed if r.partition == 1], records[25::2], first_offset=12)
+    second.commit(asynchronous=False)
+    seen.saw("committed at the position", committed(second))
+    second.close()
+
+    # Now the group has no members, and who has no membership may commit.
+    stranger.commit(offsets=[TopicPartition(topic, 0, 3)], asynchronous=False)
+    seen.saw("standalone commit", committed(stranger))
+    stranger.close()
+
+
+@scenario("commit-async")
+def commit_async(seen):
+    create_topic(seen, "commit-async")
+    records = plain_records(10)
+    produced(seen, "commit-async", records)
+    answers = []
+
+    def on_commit(error, partitions):
+        answers.append((error, [(tp.partition, tp.offset) for tp in partitions]))
+
+    reader = consumer(seen, group="commit-async", on_commit=on_commit)
+    reader.subscribe(["commit-async"])
+    last = take(reader, 10)[-1]
+    reader.commit(offsets=[TopicPartition("commit-async", 0, last.offset + 1)], asynchronous=True)
+
+    def answered():
+        reader.poll(0.05)
+        return answers
+
+    wait_until(answered, "the answer to the commit")
+    seen.equal("callback", answers, [(None, [(0, 10)])])
+    seen.equal("committed", reader.committed([TopicPartition("commit-async", 0)], timeout=10)[0].offset, 10)
+    reader.close()
+
+
+@scenario("auto-commit")
+def auto_commit(seen):
+    create_topic(seen, "auto-commit")
+    records = plain_records(20)
+    produced(seen, "auto-commit", records[:10])
+    settings = {"group": "auto-commit", "enable_auto_commit": True, "auto_commit_interval_ms": 100}
+    reader = consumer(seen, **settings)
+    reader.subscribe(["auto-commit"])
+    seen.records("first", take(reader, 10), records[:10])
+    partition = [TopicPartition("auto-commit", 0)]
+
+    def all_committed():
+        reader.poll(0.05)
+        return reader.committed(partition, timeout=10)[0].offset == 10
+
+    wait_until(all_committed, "the automatic commit")
+    seen.saw("committed by the interval", 10)
+    produced(seen, "auto-commit", records[10:])
+    seen.records("more", take(reader, 10), records[10:], first_offset=10)
+    reader.close()
+    reader = consumer(seen, **settings)
+    seen.equal("committed by closing", reader.committed(partition, timeout=10)[0].offset, 20)
+    reader.close()
+
+
+@scenario("two-groups")
+def two_groups(seen):
+    """Groups do not know of each other."""
+    create_topic(seen, "two-groups")
+    records = plain_records(30)
+    produced(seen, "two-groups", records)
+    readers = [consumer(seen, group=f"two-groups-{i}") for i in range(2)]
+    for i, reader in enumerate(readers):
+        reader.subscribe(["two-groups"])
+        seen.records(f"group {i}", take(reader, 30), records)
+        reader.commit(offsets=[TopicPartition("two-groups", 0, 10 + i)], asynchronous=False)
+    for i, reader in enumerate(readers):
+        seen.equal(f"group {i} committed", reader.committed([TopicPartition("two-groups", 0)], timeout=10)[0].offset, 10 + i)
+        reader.close()
+
+
+@scenario("subscribe-pattern")
+def subscribe_pattern(seen):
+    create_topic(seen, "pattern-a")
+    create_topic(seen, "not-the-pattern")
+    for topic in ("pattern-a", "not-the-pattern"):
+        produced(seen, topic, [sent("k", topic)])
+    reader = consumer(seen, group="subscribe-pattern", enable_auto_commit=True, topic_metadata_refresh_interval_ms=300)
+    reader.subscribe(["^pattern-.*"])
+    seen.records("first topic", take(reader, 1), [sent("k", "pattern-a")])
+    create_topic(seen, "pattern-b")
+    produced(seen, "pattern-b", [sent("k", "pattern-b")])
+    seen.records("a topic that came later", take(reader, 1), [sent("k", "pattern-b")])
+    seen.equal("assigned", {tp.topic for tp in reader.assignment()}, {"pattern-a", "pattern-b"})
+    reader.close()
+
+
+@scenario("many-partitions")
+def many_partitions(seen):
+    """A fetch session over many partitions: those with news are few, and pausing and resuming changes the session."""
+    topics = [f"many-{i}" for i in range(5)]
+    for topic in topics:
+        create_topic(seen, topic, 8)
+    reader = consumer(seen)
+    everything = [TopicPartition(topic, p, OFFSET_BEGINNING) for topic in topics for p in range(8)]
+    reader.assign(everything)
+    nothing_more(reader)
+    for round_number in range(3):
+        records = [sent(f"k{round_number}", "v", partition=p) for p in (1, 6)]
+        for topic in topics:
+            produced(seen, topic, records)
+        came = take(reader, 10)
+        wanted = sorted((p, round_number, f"k{round_number}".encode()) for p in (1, 6) for _ in topics)
+        seen.equal(f"round {round_number}", sorted((r.partition, r.offset, r.key) for r in came), wanted)
+    reader.pause([TopicPartition("many-0", 1)])
+    produced(seen, "many-0", [sent("k", "paused", partition=1), sent("k", "not paused", partition=2)])
+    seen.records("while one is paused", take(reader, 1), [sent("k", "not paused", partition=2)])
+    nothing_more(reader)
+    reader.resume([TopicPartition("many-0", 1)])
+    seen.records("resumed", take(reader, 1), [sent("k", "paused", partition=1)], first_offset=3)
+    reader.close()
+
+
+@scenario("long-poll")
+def long_poll(seen):
+    create_topic(seen, "long-poll", 2)
+    producer = Producer({"bootstrap.servers": seen.bootstrap, "linger.ms": 0})
+    producer.list_topics("long-poll", timeout=10)
+    statistics = []
+    reader = consumer(
+        seen,
+        fetch_wait_max_ms=5000,
+        statistics_interval_ms=100,
+        stats_cb=lambda text: statistics.append(json.loads(text)),
+    )
+    reader.assign([TopicPartition("long-poll", p, 0) for p in range(2)])
+
+    started = time.monotonic()
+    seen.equal("no data", reader.poll(1.5), None)
+    seen.holds("no data: after the time asked for", 1.4 < time.monotonic() - started < 3)
+    # While it waits, the broker holds one fetch: had it answered at once, there would be many.
+    fetches = [sum(broker["req"].get("Fetch", 0) for broker in s["brokers"].values()) for s in statistics]
+    seen.holds("no data: few fetches", 1 <= fetches[-1] <= 3, f"{fetches}")
+
+    for i in range(5):
+        started = time.monotonic()
+        producer.produce("long-poll", f"v{i}", partition=i % 2)
+        message = wait_until(lambda: reader.poll(1), "the record")
+        took = time.monotonic() - started
+        producer.flush(10)
+        seen.equal(f"record {i}", message.value(), f"v{i}".encode())
+        seen.holds(f"record {i} came at once", took < 0.4, f"({took:.3f} s)")
+    reader.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def outcome(future):
+    """What an admin operation's future gave: 'ok', or the error's name and text."""
+    try:
+        future.result()
+        return "ok"
+    except KafkaException as error:
+        return name_of(error)
+
+
+def describe_topic(client, name):
+    return client.describe_topics(TopicCollection([name]))[name].result()
+
+
+def new_id(client, name, known):
+    """The topic's id once it is none of those known."""
+    try:
+        topic_id = str(describe_topic(client, name).topic_id)
+    except KafkaException:
+        return None
+    return topic_id if topic_id not in known else None
+
+
+@scenario("admin-topics")
+def admin_topics(seen):
+    client = admin(seen)
+
+    def create(what, name, partitions=1, replicas=1, config=None, **options):
+        new = NewTopic(name, partitions, replicas, config=config or {})
+        seen.saw(f"create {what}", outcome(client.create_topics([new], **options)[name]))
+
+    create("one partition", "admin-1")
+    create("three partitions with configs", "admin-3", 3, config={"retention.ms": "3600000", "cleanup.policy": "compact"})
+    create("defaults", "admin-default", -1, -1)
+    create("only validate", "admin-validated", validate_only=True)
+    create("only validate, exists", "admin-1", validate_only=True)
+    create("again", "admin-1")
+    create("no partitions", "admin-zero", 0)
+    create("two replicas", "admin-replicas", 1, 2)
+    create("unknown config", "admin-bad-config", config={"no.such.config": "1"})
+    create("bad config value", "admin-bad-value", config={"retention.ms": "soon"})
+    for name in ["with space", "with/slash", "ümlaut", ".", "..", "a" * 250]:
+        create(f"bad name {name[:20]}", name)
+    create("longest name", "a" * 249)
+    several = [NewTopic("admin-several-1", 1, 1), NewTopic("admin-several-1-bad!", 1, 1), NewTopic("admin-several-2", 2, 1)]
+    seen.saw("create several", {name: outcome(f) for name, f in client.create_topics(several).items()})
+
+    def listed():
+        topics = client.list_topics(timeout=10).topics
+        return {name: len(topic.partitions) for name, topic in topics.items() if name.startswith("admin-")}
+
+    wanted = {"admin-1": 1, "admin-3": 3, "admin-default": 1, "admin-several-1": 1, "admin-several-2": 2}
+    seen.becomes("list", listed, wanted)
+
+    cluster = client.describe_cluster().result()
+    seen.holds("cluster id", cluster.cluster_id)
+    seen.equal("nodes", len(cluster.nodes), 1)
+    node = cluster.nodes[0]
+    seen.equal("controller is the node", cluster.controller.id == node.id, True)
+    seen.equal("node is the bootstrap address", f"{node.host}:{node.port}" == seen.bootstrap, True)
+
+    described = describe_topic(client, "admin-3")
+    seen.saw("describe", (described.name, described.is_internal))
+    for p in described.partitions:
+        alone = [n.id for n in p.replicas] == [node.id] == [n.id for n in p.isr]
+        seen.equal(f"describe partition {p.id}: the node leads, alone", p.leader.id == node.id and alone, True)
+    seen.holds("describe: topic id", int(described.topic_id.get_most_significant_bits()))
+    seen.saw("describe unknown", name_of(error_of(describe_topic, client, "admin-unknown")))
+
+    create("to be deleted", "admin-again", 2)
+    wait_until(lambda: is_ready(seen, "admin-again", 2), "the leaders")
+    produced(seen, "admin-again", plain_records(10, 2))
+    ids = {str(describe_topic(client, "admin-again").topic_id)}
+    for i in range(3):
+        seen.equal(f"delete {i}", outcome(client.delete_topics(["admin-again"])["admin-again"]), "ok")
+        create(f"again after delete {i}", "admin-again", 2)
+        ids.add(wait_until(lambda: new_id(client, "admin-again", ids), "another topic id"))
+    seen.equal("created again: topic ids", len(ids), 4)
+    wait_until(lambda: is_ready(seen, "admin-again", 2), "the leaders")
+    partition = TopicPartition("admin-again", 0)
+    latest = client.list_offsets({partition: OffsetSpec.latest()})[partition].result().offset
+    seen.equal("created again: end offset", latest, 0)
+    produced(seen, "admin-again", [sent("k", "new")])
+    seen.records("created again", read_all(seen, "admin-again", 2, 1), [sent("k", "new")])
+
+    seen.equal("delete", outcome(client.delete_topics(["admin-1"])["admin-1"]), "ok")
+    seen.saw("delete again", outcome(client.delete_topics(["admin-1"])["admin-1"]))
+    deleted = client.delete_topics(["admin-unknown", "admin-several-1"])
+    seen.saw("delete several", {name: outcome(f) for name, f in deleted.items()})
+    wanted = {"admin-3": 3, "admin-again": 2, "admin-default": 1, "admin-several-2": 2}
+    seen.becomes("list after delete", listed, wanted)
+
+
+@scenario("admin-configs")
+def admin_configs(seen):
+    client = admin(seen)
+
+    def describe(resource_type, name):
+        resource = ConfigResource(resource_type, name)
+        return client.describe_configs([resource])[resource].result()
+
+    def show(entry):
+        source = entry.source if isinstance(entry.source, int) else entry.source.value
+        flags = [f for f in ("is_read_only", "is_default", "is_sensitive") if getattr(entry, f)]
+        return f"{entry.value} source {source} {flags}"
+
+    set_configs = {"retention_ms": "3600000", "cleanup_policy": "compact,delete", "max_message_bytes": "2000"}
+    create_topic(seen, "configs-set", **set_configs)
+    create_topic(seen, "configs-default")
+    shown = [
+        "cleanup.policy",
+        "compression.type",
+        "delete.retention.ms",
+        "max.message.bytes",
+        "message.timestamp.type",
+        "retention.bytes",
+        "retention.ms",
+        "segment.bytes",
+    ]
+    for topic in ("configs-set", "configs-default"):
+        entries = describe(ResourceType.TOPIC, topic)
+        for key in shown:
+            seen.saw(f"{topic}: {key}", show(entries[key]))
+    seen.saw("unknown topic", name_of(error_of(describe, ResourceType.TOPIC, "configs-unknown")))
+
+    node = client.describe_cluster().result().nodes[0].id
+    entries = describe(ResourceType.BROKER, str(node))
+    for key in ("auto.create.topics.enable", "num.partitions", "message.max.bytes", "group.min.session.timeout.ms"):
+        seen.saw(f"broker: {key}", entries[key].value)
+
+
+@scenario("admin-groups")
+def admin_groups(seen):
+    client = admin(seen)
+    create_topic(seen, "admin-groups", 2)
+    produced(seen, "admin-groups", plain_records(20, 2))
+    reader = consumer(seen, group="admin-group", client_id="the-client")
+    reader.subscribe(["admin-groups"])
+    take(reader, 20)
+    reader.commit(asynchronous=False)
+
+    def listed(**options):
+        result = client.list_consumer_groups(**options).result()
+        if result.errors:
+            raise Mismatch(f"listing groups: {result.errors}")
+        return [(g.group_id, g.state.name, g.type.name, g.is_simple_consumer_group) for g in result.valid
+                if g.group_id.startswith("admin-group")]
+
+    def offsets(partitions):
+        asked = ConsumerGroupTopicPartitions("admin-group", partitions)
+        answer = client.list_consumer_group_offsets([asked])["admin-group"].result()
+        return sorted((tp.topic, tp.partition, tp.offset, tp.metadata) for tp in answer.topic_partitions)
+
+    def describe(group):
+        d = client.describe_consumer_groups([group])[group].result()
+        members = [
+            (m.client_id, m.group_instance_id, m.host, [(tp.topic, tp.partition) for tp in m.assignment.topic_partitions])
+            for m in d.members
+        ]
+        return d.group_id, d.is_simple_consumer_group, d.state.name, d.type.name, d.partition_assignor, members
+
+    seen.saw("list", listed())
+    seen.saw("list stable", listed(states={ConsumerGroupState.STABLE}))
+    seen.saw("list empty", listed(states={ConsumerGroupState.EMPTY}))
+    seen.saw("describe", describe("admin-group"))
+    member = client.describe_consumer_groups(["admin-group"])["admin-group"].result().members[0].member_id
+    seen.equal("member id is the consumer's own", member == reader.memberid(), True)
+    seen.equal("member id begins with the client id", member.startswith("the-client-"), True)
+    seen.saw("offsets", offsets(None))
+    asked = [TopicPartition("admin-groups", 1), TopicPartition("admin-groups", 7), TopicPartition("unknown", 0)]
+    seen.saw("offsets of some", offsets(asked))
+
+    altered = ConsumerGroupTopicPartitions("admin-group", [TopicPartition("admin-groups", 0, 4)])
+    answer = client.alter_consumer_group_offsets([altered])["admin-group"].result()
+    seen.saw("alter offsets of an active group", [name_of(tp.error) if tp.error else "ok" for tp in answer.topic_partitions])
+    seen.saw("offsets not altered", offsets(None))
+    reader.close()
+    seen.saw("describe empty", describe("admin-group"))
+    seen.saw("list empty after leaving", listed(states={ConsumerGroupState.EMPTY}))
+    answer = client.alter_consumer_group_offsets([altered])["admin-group"].result()
+    seen.saw("alter offsets", [(tp.partition, tp.offset, tp.error) for tp in answer.topic_partitions])
+    seen.saw("offsets altered", offsets(None))
+    try:
+        seen.saw("describe unknown", describe("admin-group-unknown"))
+    except KafkaException as error:
+        seen.saw("describe unknown", name_of(error))
+    unknown = ConsumerGroupTopicPartitions("admin-group-unknown")
+    answer = client.list_consumer_group_offsets([unknown])["admin-group-unknown"].result()
+    seen.saw("offsets of an unknown group", answer.topic_partitions)
+
+
+@scenario("auto-create")
+def auto_create(seen):
+    client = admin(seen)
+    seen.equal("produce", produced(seen, "auto-created", [sent("k", "v")]), [(0, 0)])
+    seen.equal("partitions", len(client.list_topics(timeout=10).topics["auto-created"].partitions), 1)
+    seen.records("record", read_all(seen, "auto-created", 1, 1), [sent("k", "v")])
+
+    seen.saw("describe unknown", code_of(error_of(describe_topic, client, "not-created")))
+    reader = consumer(seen, group="auto-create")
+    reader.subscribe(["not-created"])
+    seen.saw("consume unknown", code_of(error_of(take, reader, 1)))
+    asked = [TopicPartition("not-created", 0, 0)]
+    seen.saw("offsets for times unknown", code_of(error_of(reader.offsets_for_times, asked, timeout=5)))
+    reader.close()
+    seen.equal("created by asking", "not-created" in client.list_topics(timeout=10).topics, False)
+
+    reader = consumer(seen, group="auto-create", topic_metadata_refresh_interval_ms=200)
+    reader.subscribe(["created-later"])
+    seen.saw("subscribed before it exists", code_of(error_of(take, reader, 1)))
+    produced(seen, "created-later", [sent("k", "later")])
+    seen.records("subscribed before it existed", take(reader, 1), [sent("k", "later")])
+    reader.close()
+
+    bad = produce(seen, "bad name!", [sent("k", "v", partition=-1)], message_timeout_ms=5000)[0]
+    seen.saw("produce to a bad name", code_of(bad))
+    beyond = produce(seen, "auto-created", [sent("k", "v", partition=5)], message_timeout_ms=5000)[0]
+    seen.saw("produce to an unknown partition", code_of(beyond))
+
+
+@scenario("keys-to-partitions")
+def keys_to_partitions(seen):
+    """Which partition a key goes to is the client's choice by the number of partitions that the broker says."""
+    create_topic(seen, "keys", 4)
+    reports = produced(seen, "keys", [sent(f"key-{i}", "v", partition=-1) for i in range(20)])
+    chosen = [p for p, _ in reports]
+    seen.saw("partitions", chosen)
+    again = produced(seen, "keys", [sent(f"key-{i}", "v", partition=-1) for i in range(20)])
+    seen.equal("the same again", [p for p, _ in again] == chosen, True)
+
+
+@scenario("concurrent")
+def concurrent(seen):
+    """Several producers write while a consumer reads; each producer's order is kept."""
+    create_topic(seen, "concurrent", 2)
+    writers = [[sent(f"w{w}", f"{w}:{i}", partition=i % 2) for i in range(400)] for w in range(4)]
+    threads = [threading.Thread(target=produced, args=(seen, "concurrent", w), daemon=True) for w in writers]
+    for thread in threads:
+        thread.start()
+    reader = consumer(seen)
+    reader.assign([TopicPartition("concurrent", p, OFFSET_BEGINNING) for p in range(2)])
+    records = take(reader, 1600)
+    nothing_more(reader)
+    reader.close()
+    for w, wanted in enumerate(writers):
+        for p in range(2):
+            mine = [r.value for r in records if r.key == f"w{w}".encode() and r.partition == p]
+            in_order = mine == [r.value for r in wanted if r.partition == p]
+            seen.equal(f"writer {w} partition {p}: complete and in order", in_order, True)
+    contiguous = all(sorted(r.offset for r in records if r.partition == p) == list(range(800)) for p in range(2))
+    seen.equal("offsets contiguous", contiguous, True)
+
+
+if __name__ == "__main__":
+    groups.be_a_member(Client)
+    harness.main(scenario)
