@@ -221,3 +221,419 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::wire::Writer;
+
+    const FRAME_LIMIT: usize = 4 << 20;
+
+    /// What a read of the fake socket meets.
+    enum Arrival {
+        Bytes(Vec<u8>),
+        End,
+    }
+
+    /// A socket whose other side is the test. Without an arrival a read would block, as does a write without room.
+    #[derive(Default)]
+    struct Fake {
+        arrivals: VecDeque<Arrival>,
+        room: usize,
+        written: Vec<u8>,
+        shut: bool,
+    }
+
+    impl Read for Fake {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.arrivals.front_mut() {
+                None => Err(ErrorKind::WouldBlock.into()),
+                Some(Arrival::End) => Ok(0),
+                Some(Arrival::Bytes(bytes)) => {
+                    let count = bytes.len().min(buffer.len());
+                    buffer[..count].copy_from_slice(&bytes[..count]);
+                    bytes.drain(..count);
+                    if bytes.is_empty() {
+                        self.arrivals.pop_front();
+                    }
+                    Ok(count)
+                }
+            }
+        }
+    }
+
+    impl Write for Fake {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert!(!self.shut, "a write after the end");
+            let count = bytes.len().min(self.room);
+            if count == 0 {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            self.room -= count;
+            self.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Fake {
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            assert!(!self.shut, "the end comes once");
+            self.shut = true;
+            Ok(())
+        }
+    }
+
+    fn connect() -> Connection<Fake> {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let client = Client { peer: address(50_000), local: address(9092), listener: 0 };
+        let fake = Fake { room: usize::MAX, ..Fake::default() };
+        Connection::new(fake, ConnectionId { slot: 0, generation: 0 }, client, FRAME_LIMIT, Instant::now())
+    }
+
+    /// A request on the wire: its length and its bytes.
+    fn request(bytes: &[u8]) -> Vec<u8> {
+        [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
+    }
+
+    fn response(bytes: &[u8]) -> Frame {
+        let mut writer = Writer::new(0, false);
+        writer.raw(bytes);
+        writer.finish()
+    }
+
+    impl Connection<Fake> {
+        fn arrive(&mut self, bytes: &[u8]) {
+            self.stream.arrivals.push_back(Arrival::Bytes(bytes.to_vec()));
+        }
+
+        fn end(&mut self) {
+            self.stream.arrivals.push_back(Arrival::End);
+        }
+
+        fn read(&mut self) -> Filled {
+            self.fill(&mut [0; 4096], Instant::now()).expect("the fake does not fail")
+        }
+
+        fn take(&mut self) -> Option<Bytes> {
+            self.next_frame().expect("a length that is allowed")
+        }
+
+        fn write(&mut self) {
+            self.flush(Instant::now()).expect("the fake does not fail");
+        }
+    }
+
+    /// Brings a connection into a state.
+    fn in_state(state: State) -> Connection<Fake> {
+        let mut connection = connect();
+        connection.arrive(&request(b"one"));
+        connection.read();
+        match state {
+            State::Open => connection.frames = FrameBuffer::new(FRAME_LIMIT),
+            State::Waiting => assert!(connection.take().is_some()),
+            State::Flushing => connection.give_up(),
+            State::Draining => {
+                connection.give_up();
+                connection.write();
+            }
+            State::Closed => connection.close(),
+        }
+        assert_eq!(connection.state(), state);
+        connection
+    }
+
+    const STATES: [State; 5] = [State::Open, State::Waiting, State::Flushing, State::Draining, State::Closed];
+
+    /// All ways to cut bytes into pieces.
+    fn splits(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+        (0..1u32 << (bytes.len() - 1)).map(move |mask| {
+            let cuts = (1..bytes.len()).filter(move |at| mask & 1 << (at - 1) != 0).chain([bytes.len()]);
+            cuts.scan(0, |start, end| Some(&bytes[std::mem::replace(start, end)..end])).collect()
+        })
+    }
+
+    #[test]
+    fn two_requests_arrive_in_every_possible_split_and_are_answered_at_once() {
+        let stream = [request(b"one"), request(b"two!")].concat();
+        for pieces in splits(&stream) {
+            let mut connection = connect();
+            let mut taken = Vec::new();
+            for piece in &pieces {
+                connection.arrive(piece);
+                assert_eq!(connection.read(), Filled::Empty);
+                while let Some(frame) = connection.take() {
+                    assert_eq!((connection.state(), connection.take()), (State::Waiting, None), "{pieces:?}");
+                    connection.answer(response(&frame));
+                    taken.push(frame);
+                }
+                connection.write();
+            }
+            assert_eq!(taken, [&b"one"[..], b"two!"], "{pieces:?}");
+            assert_eq!(connection.stream.written, stream, "the answers echo the requests");
+            assert_eq!(connection.state(), State::Open);
+        }
+    }
+
+    #[test]
+    fn two_requests_arrive_in_every_possible_split_and_the_first_waits() {
+        let stream = [request(b"one"), request(b"two!")].concat();
+        for pieces in splits(&stream) {
+            let mut connection = connect();
+            let mut taken = Vec::new();
+            for piece in &pieces {
+                connection.arrive(piece);
+                connection.read();
+                taken.extend(connection.take());
+            }
+            assert_eq!(taken, [&b"one"[..]], "{pieces:?}: the second is not taken before the first is answered");
+            assert!(!connection.can_go_on());
+            connection.answer(response(b"1"));
+            assert!(connection.can_go_on());
+            assert_eq!(connection.take().as_deref(), Some(&b"two!"[..]));
+            connection.answer(response(b"2"));
+            assert_eq!(connection.take(), None);
+            connection.write();
+            assert_eq!(connection.stream.written, [request(b"1"), request(b"2")].concat());
+        }
+    }
+
+    #[test]
+    fn a_request_without_an_answer_lets_the_next_one_through() {
+        let mut connection = connect();
+        connection.arrive(&[request(b"one"), request(b"two")].concat());
+        connection.read();
+        assert_eq!(connection.take().as_deref(), Some(&b"one"[..]));
+        connection.done();
+        assert_eq!(connection.take().as_deref(), Some(&b"two"[..]));
+        assert!(!connection.has_queued());
+    }
+
+    #[test]
+    fn the_peer_ends_its_side_in_each_state() {
+        let check = |state, after_read, after_take, after_write| {
+            let mut connection = in_state(state);
+            connection.end();
+            connection.read();
+            assert_eq!(connection.state(), after_read, "{state:?}, read");
+            assert_eq!(connection.take(), None);
+            assert_eq!(connection.state(), after_take, "{state:?}, looked for a frame");
+            connection.write();
+            assert_eq!(connection.state(), after_write, "{state:?}, written");
+        };
+        check(State::Open, State::Open, State::Flushing, State::Closed);
+        check(State::Waiting, State::Closed, State::Closed, State::Closed);
+        check(State::Flushing, State::Flushing, State::Flushing, State::Draining);
+        check(State::Draining, State::Closed, State::Closed, State::Closed);
+        check(State::Closed, State::Closed, State::Closed, State::Closed);
+    }
+
+    #[test]
+    fn requests_in_front_of_the_end_are_still_answered() {
+        let mut connection = connect();
+        connection.arrive(&[request(b"one"), request(b"two"), b"\0\0".to_vec()].concat());
+        connection.end();
+        connection.read();
+        for expect in [&b"one"[..], b"two"] {
+            let frame = connection.take().expect("a whole request");
+            assert_eq!(frame, expect);
+            connection.answer(response(&frame));
+            assert!(connection.can_go_on());
+        }
+        assert_eq!(connection.take(), None, "half a length is no request");
+        assert_eq!(connection.state(), State::Flushing);
+        connection.write();
+        assert_eq!(connection.stream.written, [request(b"one"), request(b"two")].concat());
+        assert!(connection.stream.shut);
+        assert_eq!(connection.state(), State::Closed);
+    }
+
+    #[test]
+    fn a_socket_that_takes_little_gets_all_in_the_end() {
+        let answers = [vec![b'a'; 100], vec![b'b'; 7], vec![b'c'; 300]];
+        for room in [1, 3, 99, 104, 105, 1000] {
+            let mut connection = connect();
+            connection.stream.room = 0;
+            let mut expect = Vec::new();
+            for answer in &answers {
+                connection.arrive(&request(b"x"));
+                connection.read();
+                assert!(connection.take().is_some());
+                connection.answer(response(answer));
+                expect.extend(request(answer));
+                connection.write();
+                assert!(connection.has_queued(), "there is no room yet");
+            }
+            connection.give_up();
+            while connection.has_queued() {
+                assert!(!connection.stream.shut, "the end comes behind the last answer");
+                connection.stream.room = room;
+                connection.write();
+            }
+            assert_eq!(connection.stream.written, expect, "{room} bytes at a time");
+            assert_eq!((connection.state(), connection.stream.shut), (State::Draining, true));
+        }
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_is_not_served() {
+        let mut connection = connect();
+        connection.stream.room = 0;
+        connection.arrive(&[request(b"one"), request(b"two")].concat());
+        connection.read();
+        assert!(connection.take().is_some());
+        connection.answer(response(&vec![0; QUEUED_BYTES]));
+        connection.write();
+        connection.arrive(&request(b"three"));
+        let kept = connection.frames.length();
+        assert_eq!((connection.take(), connection.wants_bytes()), (None, false));
+        assert_eq!(connection.read(), Filled::More);
+        assert_eq!(connection.frames.length(), kept, "what it sends stays in the socket");
+
+        // With its length the answer is four bytes too long; now one byte less than the limit waits.
+        connection.stream.room = 5;
+        connection.write();
+        assert!(connection.has_queued());
+        assert_eq!(connection.take().as_deref(), Some(&b"two"[..]));
+        connection.done();
+        assert_eq!(connection.read(), Filled::Empty);
+        assert_eq!(connection.take().as_deref(), Some(&b"three"[..]));
+    }
+
+    #[test]
+    fn what_arrives_while_a_request_waits_is_kept_up_to_a_limit() {
+        let mut connection = in_state(State::Waiting);
+        let rest = vec![0; 3 * KEPT_BYTES];
+        connection.arrive(&rest);
+        assert_eq!(connection.read(), Filled::More);
+        assert!(
+            (KEPT_BYTES..KEPT_BYTES + 4096).contains(&connection.frames.length()),
+            "{}",
+            connection.frames.length()
+        );
+        assert!(!connection.wants_bytes());
+        connection.done();
+        assert!(connection.wants_bytes());
+    }
+
+    #[test]
+    fn one_turn_reads_no_more_than_its_budget() {
+        let mut connection = connect();
+        connection.arrive(&request(&vec![0; 3 * READ_BUDGET]));
+        for turn in 1..=3 {
+            assert_eq!(connection.read(), Filled::More, "turn {turn}");
+            assert_eq!(connection.take(), None);
+        }
+        assert_eq!(connection.read(), Filled::Empty);
+        assert_eq!(connection.take().map(|frame| frame.len()), Some(3 * READ_BUDGET));
+    }
+
+    #[test]
+    fn giving_up_writes_what_is_queued_then_ends_then_drains() {
+        for state in [State::Open, State::Waiting] {
+            let mut connection = connect();
+            connection.stream.room = 0;
+            connection.arrive(&[request(b"one"), request(b"two"), request(b"three")].concat());
+            connection.read();
+            assert!(connection.take().is_some());
+            connection.answer(response(b"answer"));
+            if state == State::Waiting {
+                assert!(connection.take().is_some());
+            }
+            connection.give_up();
+            assert_eq!(
+                (connection.state(), connection.take(), connection.wants_bytes()),
+                (State::Flushing, None, false)
+            );
+            connection.write();
+            assert_eq!((connection.state(), connection.stream.shut), (State::Flushing, false), "there is no room");
+            connection.stream.room = usize::MAX;
+            connection.write();
+            assert_eq!((connection.state(), connection.stream.shut), (State::Draining, true));
+            assert_eq!(connection.stream.written, request(b"answer"));
+
+            connection.arrive(&vec![0; 100_000]);
+            connection.read();
+            assert_eq!((connection.state(), connection.take()), (State::Draining, None), "what comes is thrown away");
+            connection.end();
+            connection.read();
+            assert_eq!(connection.state(), State::Closed);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_end_goes_nowhere() {
+        for state in [State::Flushing, State::Draining, State::Closed] {
+            let mut connection = in_state(State::Waiting);
+            connection.give_up();
+            if state != State::Flushing {
+                connection.write();
+            }
+            if state == State::Closed {
+                connection.close();
+            }
+            assert_eq!(connection.state(), state);
+            connection.answer(response(b"late"));
+            assert_eq!((connection.state(), connection.has_queued()), (state, false));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "answered once")]
+    fn an_answer_without_a_request_is_a_fault_of_the_broker() {
+        connect().answer(response(b"answer"));
+    }
+
+    #[test]
+    fn giving_up_and_closing_change_nothing_twice() {
+        for state in STATES {
+            let mut connection = in_state(state);
+            connection.give_up();
+            let after = connection.state();
+            assert_eq!(after, if matches!(state, State::Open | State::Waiting) { State::Flushing } else { state });
+            connection.give_up();
+            assert_eq!(connection.state(), after);
+        }
+    }
+
+    #[test]
+    fn lengths_that_no_request_has() {
+        let check = |length: i32, expect| {
+            let mut connection = connect();
+            connection.arrive(&[request(b"good"), length.to_be_bytes().to_vec()].concat());
+            connection.read();
+            assert!(connection.take().is_some(), "what stands in front is served");
+            connection.done();
+            assert_eq!(connection.next_frame(), Err(expect), "{length}");
+        };
+        check(0, FrameError::Empty);
+        check(-1, FrameError::Negative(-1));
+        check(i32::MIN, FrameError::Negative(i32::MIN));
+        let limit = FRAME_LIMIT;
+        check(limit as i32 + 1, FrameError::TooLarge { length: limit + 1, limit });
+        check(i32::MAX, FrameError::TooLarge { length: i32::MAX as usize, limit });
+    }
+
+    #[test]
+    fn a_connection_is_active_when_bytes_move() {
+        let mut connection = connect();
+        let begin = connection.last_active;
+        let later = |seconds| begin + std::time::Duration::from_secs(seconds);
+        connection.fill(&mut [0; 10], later(1)).expect("nothing is there");
+        connection.flush(later(1)).expect("nothing to write");
+        assert_eq!(connection.last_active, begin);
+        connection.arrive(&request(b"one"));
+        connection.fill(&mut [0; 10], later(2)).expect("a request");
+        assert_eq!(connection.last_active, later(2));
+        assert!(connection.take().is_some());
+        connection.answer(response(b"1"));
+        connection.flush(later(3)).expect("there is room");
+        assert_eq!(connection.last_active, later(3));
+    }
+}

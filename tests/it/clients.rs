@@ -163,11 +163,7 @@ fn run(program: &Program, broker_name: &str, bootstrap: &str, results: &Path) ->
         return Err(format!("Against {broker_name} it was not done after {PROGRAM_LIMIT:?}.\n{}", tail(&said)));
     };
     progress(&format!("{}: took {:.1?} against {broker_name}", program.name, started.elapsed()));
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("Against {broker_name} it failed ({status}):\n{}", tail(&said)))
-    }
+    if status.success() { Ok(()) } else { Err(format!("Against {broker_name} it failed ({status}):\n{}", tail(&said))) }
 }
 
 /// A running broker, which ends with this value at the latest.
@@ -448,11 +444,8 @@ fn compare_scenario<'a>(apache: &[&'a str], ours: &[&'a str]) -> Vec<Line<'a>> {
     let mut longest = vec![vec![0_u32; ours.len() + 1]; apache.len() + 1];
     for i in (0..apache.len()).rev() {
         for j in (0..ours.len()).rev() {
-            longest[i][j] = if apache[i] == ours[j] {
-                longest[i + 1][j + 1] + 1
-            } else {
-                longest[i + 1][j].max(longest[i][j + 1])
-            };
+            longest[i][j] =
+                if apache[i] == ours[j] { longest[i + 1][j + 1] + 1 } else { longest[i + 1][j].max(longest[i][j + 1]) };
         }
     }
     let mut lines = Vec::new();

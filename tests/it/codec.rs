@@ -54,7 +54,7 @@ enum OracleMessage {
     Response(ResponseKind),
 }
 
-/// All messages. Versions 0 to 2 of Produce are advertised but have no schema.
+/// All messages. The oracle does not know versions 0 to 2 of Produce, which are only refused.
 fn codecs() -> Vec<Codec> {
     macro_rules! codecs {
         ($($api:ident $module:ident $versions:expr, flexible $flexible:literal;)*) => {
@@ -551,7 +551,7 @@ fn the_table_of_apis_has_the_versions_of_the_schemas() {
         .map(|codec| (codec.api as i16, format!("{:?}", codec.api), codec.versions.clone(), codec.flexible_from))
         .collect();
     expect.sort_by_key(|row| row.0);
-    // Versions 0 to 2 of Produce are advertised without being served.
+    // Versions 0 to 2 of Produce are advertised, but only refused.
     expect[0].2 = 0..=*expect[0].2.end();
     let table = APIS.iter();
     let table = table.map(|api| (api.key, api.name.to_owned(), api.min_version..=api.max_version, api.flexible_from));

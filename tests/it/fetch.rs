@@ -109,8 +109,7 @@ fn what_cannot_be_read_is_an_error_of_its_partition() {
     let unknown = Topic { name: "nothing".to_owned(), id: Uuid([9; 16]) };
     let connection = driver.connect();
     for version in VERSIONS {
-        let no_topic =
-            if version < 13 { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::UNKNOWN_TOPIC_ID };
+        let no_topic = if version < 13 { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::UNKNOWN_TOPIC_ID };
         let mut check = |topic: &Topic, partition, offset, expect| {
             let wanted = vec![want(topic, partition, offset)];
             // An error does not wait.

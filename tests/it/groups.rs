@@ -172,7 +172,8 @@ fn commit_of(topic: &str, partitions: &[(i32, i64)]) -> offset_commit::Request {
 /// What the group has committed: topic, partition, offset.
 fn committed(driver: &mut Driver) -> Vec<(String, i32, i64)> {
     let connection = driver.connect();
-    let group = offset_fetch::OffsetFetchRequestGroup { group_id: GROUP.to_owned(), topics: None, ..Default::default() };
+    let group =
+        offset_fetch::OffsetFetchRequestGroup { group_id: GROUP.to_owned(), topics: None, ..Default::default() };
     let response = driver.ask(connection, 9, &offset_fetch::Request { groups: vec![group], ..Default::default() });
     let mut all = Vec::new();
     for topic in &response.groups[0].topics {

@@ -1,2 +1,4 @@
 mod codec;
 mod docs;
+mod driver;
+mod groups;

@@ -135,7 +135,11 @@ fn malformed_records_are_refused_and_leave_no_trace() {
     check("more records than counted", Batch { last_offset_delta: 0, count: 1, ..batch.clone() }, invalid);
     check("the largest count", Batch { last_offset_delta: i32::MAX - 1, count: i32::MAX, ..batch.clone() }, invalid);
     check("control records", Batch { attributes: CONTROL, ..batch.clone() }, invalid);
-    check("a transaction's records", Batch { attributes: TRANSACTIONAL, ..batch.clone() }.by(1, 0, 0), ErrorCode::INVALID_TXN_STATE);
+    check(
+        "a transaction's records",
+        Batch { attributes: TRANSACTIONAL, ..batch.clone() }.by(1, 0, 0),
+        ErrorCode::INVALID_TXN_STATE,
+    );
     check("a producer without a sequence", batch.clone().by(1, 0, -1), invalid);
     check("a producer without an epoch", batch.clone().by(1, -1, 0), invalid);
 
@@ -148,7 +152,13 @@ fn malformed_records_are_refused_and_leave_no_trace() {
         // Two bytes of a record may be anything: its attributes and the letter of the key and of the header's name.
         if ![1, 5, 9].contains(&position) && position != 2 {
             let what = format!("an endless varint at {position}");
-            check(&what, of_bytes(bytes.iter().enumerate().map(|(at, byte)| if at == position { 0xff } else { *byte }).collect()), invalid);
+            check(
+                &what,
+                of_bytes(
+                    bytes.iter().enumerate().map(|(at, byte)| if at == position { 0xff } else { *byte }).collect(),
+                ),
+                invalid,
+            );
         }
     }
     check("a skipped offset", Batch::of_records(&[Record { offset_delta: 1, ..Record::default() }]), invalid);
@@ -254,7 +264,11 @@ fn an_error_under_acks_0_closes_the_connection() {
     let mut check = |pieces: &[(&Topic, i32, Bytes)], expect: &str| {
         let connection = driver.connect();
         driver.send(connection, 9, &produce_request(0, pieces));
-        assert!(driver.closed(connection).is_some_and(|reason| reason.contains(expect)), "{:?}", driver.closed(connection));
+        assert!(
+            driver.closed(connection).is_some_and(|reason| reason.contains(expect)),
+            "{:?}",
+            driver.closed(connection)
+        );
         assert_eq!(driver.answer::<kafka_rs::wire::messages::produce::Request>(connection), None);
     };
     check(&[(&nothing, 0, good.clone())], "UNKNOWN_TOPIC_OR_PARTITION");
@@ -295,7 +309,12 @@ fn each_partition_of_a_request_has_its_own_fate() {
     let seen: Vec<_> = response
         .responses
         .iter()
-        .flat_map(|topic| topic.partition_responses.iter().map(|one| (topic.name.as_str(), one.index, one.error_code, one.base_offset)))
+        .flat_map(|topic| {
+            topic
+                .partition_responses
+                .iter()
+                .map(|one| (topic.name.as_str(), one.index, one.error_code, one.base_offset))
+        })
         .collect();
     assert_eq!(
         seen,
@@ -365,7 +384,14 @@ const OLD: Result<i64, ErrorCode> = Err(ErrorCode::INVALID_PRODUCER_EPOCH);
 
 #[test]
 fn a_repeated_batch_is_answered_with_its_first_offset() {
-    check_sequence(&[(0, 0, 3, Ok(0)), (0, 0, 3, Ok(0)), (0, 3, 1, Ok(3)), (0, 0, 3, Ok(0)), (0, 3, 1, Ok(3)), (0, 4, 1, Ok(4))]);
+    check_sequence(&[
+        (0, 0, 3, Ok(0)),
+        (0, 0, 3, Ok(0)),
+        (0, 3, 1, Ok(3)),
+        (0, 0, 3, Ok(0)),
+        (0, 3, 1, Ok(3)),
+        (0, 4, 1, Ok(4)),
+    ]);
 }
 
 #[test]
@@ -378,7 +404,14 @@ fn the_last_five_batches_are_remembered() {
 
 #[test]
 fn gaps_and_other_cuts_are_refused() {
-    check_sequence(&[(0, 0, 2, Ok(0)), (0, 3, 1, GAP), (0, 1, 1, GAP), (0, 0, 1, GAP), (0, 0, 3, GAP), (0, 2, 1, Ok(2))]);
+    check_sequence(&[
+        (0, 0, 2, Ok(0)),
+        (0, 3, 1, GAP),
+        (0, 1, 1, GAP),
+        (0, 0, 1, GAP),
+        (0, 0, 3, GAP),
+        (0, 2, 1, Ok(2)),
+    ]);
 }
 
 #[test]
@@ -451,6 +484,9 @@ fn a_topic_that_was_created_again_knows_no_producers() {
     assert_eq!(produce(driver, &topic, 0, &Batch::of(&["a"]).by(1, 4, 0)), 0);
     crate::requests::delete_topic(driver, "orders");
     let again = create_topic(driver, "orders", 1);
-    assert_eq!(produce_bytes(driver, 13, &topic, 0, Batch::of(&["b"]).encode()).error_code, ErrorCode::UNKNOWN_TOPIC_ID);
+    assert_eq!(
+        produce_bytes(driver, 13, &topic, 0, Batch::of(&["b"]).encode()).error_code,
+        ErrorCode::UNKNOWN_TOPIC_ID
+    );
     assert_eq!(produce(driver, &again, 0, &Batch::of(&["b"]).by(1, 0, 9)), 0);
 }

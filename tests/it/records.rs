@@ -13,7 +13,6 @@ pub const GZIP: i16 = 1;
 pub const SNAPPY: i16 = 2;
 pub const LZ4: i16 = 3;
 pub const ZSTD: i16 = 4;
-pub const LOG_APPEND_TIME: i16 = 0x08;
 pub const TRANSACTIONAL: i16 = 0x10;
 pub const CONTROL: i16 = 0x20;
 
@@ -208,7 +207,8 @@ fn an_independent_decoder_reads_these_batches() {
         .records
         .iter()
         .map(|record| {
-            let headers: Vec<_> = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+            let headers: Vec<_> =
+                record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
             (record.offset, record.timestamp, record.sequence, record.key.as_deref(), record.value.as_deref(), headers)
         })
         .collect();

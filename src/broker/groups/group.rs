@@ -183,17 +183,19 @@ impl Group {
     /// The protocol of the next generation: of those that all members know, the one that most members prefer. A tie goes
     /// to the one that the first member prefers.
     pub fn select_protocol(&self) -> Option<String> {
-        let vote = |member: &Member| -> Option<&str> {
-            let mut names = member.protocols.iter().map(|protocol| protocol.name.as_str());
-            names.find(|name| self.members.all_support(name))
-        };
         let mut votes = HashMap::<&str, usize>::new();
-        for protocol in self.members.iter().filter_map(vote) {
+        for protocol in self.members.iter().filter_map(|member| self.vote(member)) {
             *votes.entry(protocol).or_default() += 1;
         }
         // The last one of several that have the most votes is found, hence the order from the least preferred on.
         let names = self.members.iter().next()?.protocols.iter().rev().map(|protocol| protocol.name.as_str());
         names.max_by_key(|name| votes.get(name)).map(str::to_owned)
+    }
+
+    /// The protocol that a member prefers of those that all members know.
+    fn vote<'a>(&self, member: &'a Member) -> Option<&'a str> {
+        let mut names = member.protocols.iter().map(|protocol| protocol.name.as_str());
+        names.find(|name| self.members.all_support(name))
     }
 
     /// How long members may take to come back: as long as the slowest of them asks for.

@@ -72,9 +72,9 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
             group.expect(member_id, request.session_timeout_ms, &mut context);
         }
         Decision::Stay => {
-            if let Some(member) = group.members().get(&member_id) {
-                ticket.answer(&group.join_response(member), context.outbox);
-            }
+            let member = group.members().get(&member_id).map(|member| group.join_response(member));
+            let unknown = || refusal(ErrorCode::UNKNOWN_MEMBER_ID, &member_id);
+            ticket.answer(&member.unwrap_or_else(unknown), context.outbox);
         }
         Decision::Admit => {
             let client = (call.client_id.clone().unwrap_or_default(), host(call.client.peer.ip()));

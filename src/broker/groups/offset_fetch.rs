@@ -8,7 +8,7 @@
 //! What is asked for twice is answered once, where Kafka does it twice: notes are long, and the answer must not outgrow
 //! what the groups have committed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Groups;
 use super::offsets::{CommittedOffset, Offsets};
@@ -31,7 +31,8 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     let (groups, topics) = (&broker.groups, &broker.topics);
     if call.version >= GROUPS_FROM {
         let mut seen = HashSet::new();
-        let wanted = request.groups.into_iter().filter(|group| seen.insert(group.group_id.clone()));
+        let wanted =
+            request.groups.into_iter().filter(|group| seen.insert((group.group_id.clone(), group.topics.is_none())));
         let groups = wanted.map(|wanted| fetch(groups, topics, wanted, call.version)).collect();
         return Response { groups, ..Response::default() };
     }
@@ -63,10 +64,10 @@ fn single_group_topic(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTo
 
 fn fetch(groups: &Groups, topics: &Topics, wanted: OffsetFetchRequestGroup, version: i16) -> OffsetFetchResponseGroup {
     let offsets = groups.get(&wanted.group_id).map(|group| &group.offsets);
-    let mut seen = HashSet::new();
+    let mut asked = HashMap::<_, HashSet<i32>>::new();
     let mut once = |mut topic: OffsetFetchRequestTopics| {
-        let name = (topic.name.clone(), topic.topic_id);
-        topic.partition_indexes.retain(|index| seen.insert((name.clone(), *index)));
+        let partitions = asked.entry((topic.name.clone(), topic.topic_id)).or_default();
+        topic.partition_indexes.retain(|index| partitions.insert(*index));
         topic
     };
     let fetched = match wanted.topics {

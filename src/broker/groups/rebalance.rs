@@ -114,9 +114,9 @@ impl Group {
                 }
             }
             State::Stable => {
-                if let Some(member) = self.members.get(member_id) {
-                    ticket.answer(&self.sync_response(member), context.outbox);
-                }
+                let response = self.members.get(member_id).map(|member| self.sync_response(member));
+                let unknown = || sync_group::refusal(ErrorCode::UNKNOWN_MEMBER_ID);
+                ticket.answer(&response.unwrap_or_else(unknown), context.outbox);
             }
         }
         if !self.members.iter().any(|member| member.must_sync) {

@@ -177,7 +177,8 @@ fn settings(acting: bool) -> String {
         let default = entry.default.map_or("none".to_owned(), |value| format!("`{value}`"));
         [format!("`{}`", entry.name), default, entry.documentation.replace('|', "\\|")]
     };
-    table(["property", "default", "what it does"], config.entries().filter(wanted).map(row))
+    let meaning = if acting { "what it does" } else { "what it does in Apache Kafka" };
+    table(["property", "default", meaning], config.entries().filter(wanted).map(row))
 }
 
 /// What the code looks like that reads a setting.

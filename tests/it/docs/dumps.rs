@@ -12,7 +12,7 @@ use kafka_rs::broker::{Broker, Client, ConnectionId, Now, Output};
 use kafka_rs::wire::annotate::{self, Annotator, Note};
 use kafka_rs::wire::header::{self, RequestStart};
 use kafka_rs::wire::messages::{api_versions, fetch, join_group, metadata, produce, sync_group};
-use kafka_rs::wire::{ErrorCode, Field, Message, Reader, Writer};
+use kafka_rs::wire::{ErrorCode, Message, Reader, Writer};
 
 use super::batch;
 

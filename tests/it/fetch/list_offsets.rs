@@ -1,6 +1,8 @@
 //! ListOffsets: the places of a log, and the first record that is not older than a time.
 
-use kafka_rs::wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, Request};
+use kafka_rs::wire::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, Request,
+};
 
 use super::*;
 use crate::requests::list_offset;

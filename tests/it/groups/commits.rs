@@ -123,7 +123,8 @@ fn offsets_come_back_in_every_version() {
     let expect = [(0, 42, 7, "note"), (1, -1, -1, ""), (2, 44, -1, "")];
 
     for version in 1..=7 {
-        let topic = offset_fetch::OffsetFetchRequestTopic { name: "topic".to_owned(), partition_indexes: vec![0, 1, 2] };
+        let topic =
+            offset_fetch::OffsetFetchRequestTopic { name: "topic".to_owned(), partition_indexes: vec![0, 1, 2] };
         let request =
             offset_fetch::Request { group_id: GROUP.to_owned(), topics: Some(vec![topic]), ..Default::default() };
         let response = driver.ask(connection, version, &request);
@@ -161,7 +162,13 @@ fn several_groups_in_one_fetch() {
         member_epoch: 3,
         topics,
     };
-    let groups = vec![group("nobody", Some(vec![topic.clone()])), group(GROUP, Some(vec![topic])), group("nobody", None)];
+    // Only what is asked for a second time is left out.
+    let groups = vec![
+        group("nobody", Some(vec![topic.clone(), topic.clone()])),
+        group(GROUP, Some(vec![topic.clone()])),
+        group("nobody", None),
+        group(GROUP, Some(vec![topic])),
+    ];
     let request = offset_fetch::Request { groups, require_stable: true, ..Default::default() };
     let response = driver.ask(connection, 9, &request);
     let ids: Vec<_> = response.groups.iter().map(|group| group.group_id.as_str()).collect();
@@ -171,6 +178,7 @@ fn several_groups_in_one_fetch() {
         response.groups[index].topics[0].partitions.iter().map(|partition| partition.committed_offset).collect()
     };
     assert_eq!((offsets(0), offsets(1)), (vec![-1, -1], vec![42, -1]));
+    assert_eq!(response.groups[0].topics[1].partitions, []);
     assert_eq!(response.groups[2].topics, []);
 }
 
@@ -199,7 +207,8 @@ fn topics_by_id() {
         partition_indexes: vec![0],
         ..Default::default()
     };
-    let group = |topics| offset_fetch::OffsetFetchRequestGroup { group_id: GROUP.to_owned(), topics, ..Default::default() };
+    let group =
+        |topics| offset_fetch::OffsetFetchRequestGroup { group_id: GROUP.to_owned(), topics, ..Default::default() };
     let groups = vec![group(Some(vec![topic(unknown), topic(known)])), group(None)];
     let response = driver.ask(connection, 10, &offset_fetch::Request { groups, ..Default::default() });
     let found: Vec<_> = response.groups[0]

@@ -80,6 +80,22 @@ fn an_id_that_nobody_comes_back_with_is_forgotten() {
 }
 
 #[test]
+fn an_id_for_a_dynamic_member_is_none_for_a_static_one() {
+    let driver = &mut Driver::default();
+    let client = Client { instance_id: Some("instance".to_owned()), ..Client::with_id(driver) };
+    let response = driver.ask(client.connection, 9, &client.join());
+    assert_eq!((response.error_code, response.member_id.as_str()), (ErrorCode::UNKNOWN_SERVER_ERROR, ""));
+}
+
+#[test]
+fn who_is_asked_for_twice_is_described_once() {
+    let driver = &mut Driver::default();
+    let connection = driver.connect();
+    let request = describe_groups::Request { groups: vec![GROUP.to_owned(), GROUP.to_owned()], ..Default::default() };
+    assert_eq!(driver.ask(connection, 6, &request).groups.len(), 1);
+}
+
+#[test]
 fn requests_of_former_generations_are_told_so() {
     let driver = &mut Driver::default();
     let [mut client] = stable_group(driver);
@@ -245,6 +261,8 @@ fn groups_are_listed_in_order_and_filtered() {
     check(&["EMPTY", "Dead"], &["Classic"], &["aardvark", "mole", "zebra"]);
     check(&["Stable", "Empty"], &["consumer"], &[]);
     check(&["nonsense"], &[], &[]);
+    check(&[" stable "], &[], &[GROUP]);
+    check(&[], &[" classic "], &[]);
 }
 
 #[test]
@@ -273,9 +291,19 @@ fn every_version_is_answered() {
         let request = join_group::Request { group_id: format!("group-{version}"), ..client.join() };
         driver.ask(client.connection, version, &request);
     }
-    versions(12).for_each(|version| drop(driver.ask(client.connection, version, &heartbeat::Request::default())));
-    versions(13).for_each(|version| drop(driver.ask(client.connection, version, &leave_group::Request::default())));
-    versions(14).for_each(|version| drop(driver.ask(client.connection, version, &sync_group::Request::default())));
-    versions(15).for_each(|version| drop(driver.ask(client.connection, version, &describe_groups::Request::default())));
-    versions(16).for_each(|version| drop(driver.ask(client.connection, version, &list_groups::Request::default())));
+    for version in versions(12) {
+        driver.ask(client.connection, version, &heartbeat::Request::default());
+    }
+    for version in versions(13) {
+        driver.ask(client.connection, version, &leave_group::Request::default());
+    }
+    for version in versions(14) {
+        driver.ask(client.connection, version, &sync_group::Request::default());
+    }
+    for version in versions(15) {
+        driver.ask(client.connection, version, &describe_groups::Request::default());
+    }
+    for version in versions(16) {
+        driver.ask(client.connection, version, &list_groups::Request::default());
+    }
 }

@@ -31,7 +31,10 @@ fn the_first_member_becomes_the_leader() {
     assert_eq!(group.authorized_operations, i32::MIN);
     let member = &group.members[0];
     assert_eq!((member.client_id.as_str(), member.client_host.as_str()), ("test", "/127.0.0.1"));
-    assert_eq!((&member.member_metadata[..], &member.member_assignment[..]), (&subscription(&["topic"])[..], &b"all"[..]));
+    assert_eq!(
+        (&member.member_metadata[..], &member.member_assignment[..]),
+        (&subscription(&["topic"])[..], &b"all"[..])
+    );
 }
 
 #[test]
@@ -114,7 +117,8 @@ fn several_leave_with_one_request() {
     let [first, second, third] = stable_group(driver);
     let pending = Client::with_id(driver);
     let connection = driver.connect();
-    let members = [(&*first.id, None), ("nobody", None), (&*pending.id, None), (&*second.id, Some("no-instance")), ("", None)];
+    let members =
+        [(&*first.id, None), ("nobody", None), (&*pending.id, None), (&*second.id, Some("no-instance")), ("", None)];
     let response = leave(driver, connection, &members);
     let results: Vec<_> = response.members.iter().map(|member| member.error_code).collect();
     let unknown = ErrorCode::UNKNOWN_MEMBER_ID;
