@@ -150,20 +150,26 @@ fn to_partition(
 
 fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validate::Place) -> Result<Appended, Refusal> {
     let header = validate::validate(batch, version, place)?;
-    let (time, log_append_time_ms) = match place.settings.message_timestamp_type {
-        TimestampType::CreateTime => (BatchTime::Created { max_timestamp: header.max_timestamp }, NO_TIMESTAMP),
-        TimestampType::LogAppendTime => (BatchTime::Appended { now_ms: place.now_ms }, place.now_ms),
+    let (time, timestamp, log_append_time_ms) = match place.settings.message_timestamp_type {
+        TimestampType::CreateTime => {
+            let max_timestamp = header.max_timestamp;
+            (BatchTime::Created { max_timestamp }, max_timestamp, NO_TIMESTAMP)
+        }
+        TimestampType::LogAppendTime => (BatchTime::Appended { now_ms: place.now_ms }, place.now_ms, place.now_ms),
     };
-    let base_offset = match partition.producers.judge(&header) {
+    let log_start_offset = partition.log.start_offset();
+    match partition.producers.judge(&header) {
         Verdict::Append => {
             let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time);
-            partition.producers.remember(&header, base_offset, place.now_ms);
-            base_offset
+            partition.producers.remember(&header, base_offset, timestamp, place.now_ms);
+            Ok(Appended { base_offset, log_start_offset, log_append_time_ms })
         }
-        Verdict::Duplicate { base_offset } => base_offset,
-        Verdict::Refuse(error) => return Err(error.into()),
-    };
-    Ok(Appended { base_offset, log_start_offset: partition.log.start_offset(), log_append_time_ms })
+        // Kafka tells the time of the first time, whosever clock it is from.
+        Verdict::Duplicate { base_offset, timestamp } => {
+            Ok(Appended { base_offset, log_start_offset, log_append_time_ms: timestamp })
+        }
+        Verdict::Refuse(error) => Err(error.into()),
+    }
 }
 
 /// Plans the next look for producers that have been silent for too long.

@@ -18,6 +18,8 @@ struct RememberedBatch {
     base_sequence: i32,
     last_sequence: i32,
     base_offset: i64,
+    /// The latest timestamp in it, which may be the broker's.
+    timestamp: i64,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ struct Producer {
 pub enum Verdict {
     /// It continues its producer's sequence, or has no producer.
     Append,
-    /// It has been appended before, at this offset.
+    /// It has been appended before, at this offset and with this latest timestamp.
     Duplicate {
         base_offset: i64,
     },
@@ -67,7 +69,7 @@ impl Producers {
             known.base_sequence == batch.base_sequence && known.last_sequence == batch.last_sequence()
         };
         if let Some(known) = producer.batches.iter().find(repeats) {
-            return Verdict::Duplicate { base_offset: known.base_offset };
+            return Verdict::Duplicate { base_offset: known.base_offset, timestamp: known.timestamp };
         }
         match producer.batches.back() {
             Some(last) if advance_sequence(last.last_sequence, 1) != batch.base_sequence => {
@@ -77,8 +79,8 @@ impl Producers {
         }
     }
 
-    /// Remembers a batch that has been appended.
-    pub fn remember(&mut self, batch: &BatchHeader, base_offset: i64, now_ms: i64) {
+    /// Remembers a batch that has been appended, with the latest timestamp that it has in the log.
+    pub fn remember(&mut self, batch: &BatchHeader, base_offset: i64, timestamp: i64, now_ms: i64) {
         if !batch.is_idempotent() {
             return;
         }
@@ -95,6 +97,7 @@ impl Producers {
             base_sequence: batch.base_sequence,
             last_sequence: batch.last_sequence(),
             base_offset,
+            timestamp,
         });
     }
 
@@ -130,7 +133,7 @@ mod tests {
     fn seven_batches() -> Producers {
         let mut producers = Producers::default();
         for index in 0..7 {
-            producers.remember(&batch(1, index * 10, 10), 100 + i64::from(index) * 10, 0);
+            producers.remember(&batch(1, index * 10, 10), 100 + i64::from(index) * 10, 5, 0);
         }
         producers
     }
@@ -141,8 +144,8 @@ mod tests {
         let check = |batch: BatchHeader, expect| assert_eq!(producers.judge(&batch), expect, "{batch:?}");
         let out_of_order = Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         check(batch(1, 70, 1), Verdict::Append);
-        check(batch(1, 60, 10), Verdict::Duplicate { base_offset: 160 });
-        check(batch(1, 20, 10), Verdict::Duplicate { base_offset: 120 });
+        check(batch(1, 60, 10), Verdict::Duplicate { base_offset: 160, timestamp: 5 });
+        check(batch(1, 20, 10), Verdict::Duplicate { base_offset: 120, timestamp: 5 });
         check(batch(1, 10, 10), out_of_order);
         check(batch(1, 60, 9), out_of_order);
         check(batch(1, 71, 1), out_of_order);
@@ -154,15 +157,15 @@ mod tests {
     #[test]
     fn a_sequence_wraps_to_zero() {
         let mut producers = Producers::default();
-        producers.remember(&batch(0, i32::MAX - 1, 4), 0, 0);
+        producers.remember(&batch(0, i32::MAX - 1, 4), 0, 5, 0);
         assert_eq!(producers.judge(&batch(0, 2, 1)), Verdict::Append);
-        assert_eq!(producers.judge(&batch(0, i32::MAX - 1, 4)), Verdict::Duplicate { base_offset: 0 });
+        assert_eq!(producers.judge(&batch(0, i32::MAX - 1, 4)), Verdict::Duplicate { base_offset: 0, timestamp: 5 });
     }
 
     #[test]
     fn a_silent_producer_is_forgotten() {
         let mut producers = seven_batches();
-        producers.remember(&batch(1, 70, 1), 170, 5000);
+        producers.remember(&batch(1, 70, 1), 170, 5, 5000);
         producers.expire(5000);
         assert!(matches!(producers.judge(&batch(1, 70, 1)), Verdict::Duplicate { .. }));
         producers.expire(5001);
