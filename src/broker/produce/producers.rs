@@ -38,6 +38,7 @@ pub enum Verdict {
     /// It has been appended before, at this offset and with this latest timestamp.
     Duplicate {
         base_offset: i64,
+        timestamp: i64,
     },
     Refuse(ErrorCode),
 }
