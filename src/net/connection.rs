@@ -122,7 +122,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// So much waits to be written that no further request may be started.
-    fn is_congested(&self) -> bool {
+    pub fn is_congested(&self) -> bool {
         self.queue.length() >= QUEUED_BYTES
     }
 
@@ -187,6 +187,11 @@ impl<S: Stream> Connection<S> {
         if self.state == State::Waiting {
             self.state = State::Open;
         }
+    }
+
+    /// Whether a request waits whose sender has gone away.
+    pub fn waits_in_vain(&self) -> bool {
+        self.state == State::Waiting && self.ended
     }
 
     /// Whether there may be a frame to take, or bytes to read.

@@ -365,6 +365,10 @@ impl Server {
                 }
             }
             self.take_outputs(Some(id));
+            if let Some(connection) = self.connection(id).filter(|connection| connection.waits_in_vain()) {
+                connection.close();
+                return self.dirty.push(id);
+            }
         }
         self.ready.push(id);
     }
@@ -430,7 +434,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
             return;
         };
-        let before = connection.state();
+        let (before, was_congested) = (connection.state(), connection.is_congested());
         if let Err(error) = connection.flush(now.instant) {
             debug!("Lost the connection of {}: {error}", connection.client.peer);
             connection.close();
@@ -444,6 +448,10 @@ impl Server {
             if connection.state() != before {
                 self.ready.push(id);
             }
+        }
+        if was_congested && !connection.is_congested() {
+            // Frames that are here already can be taken again, and no event will say so.
+            self.ready.push(id);
         }
         let wants_writable = connection.has_queued();
         if wants_writable != connection.wants_writable {

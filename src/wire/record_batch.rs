@@ -67,6 +67,12 @@ pub struct BatchHeader {
     pub count: i32,
 }
 
+/// The bytes of the whole batch as its length field announces them, or `None` when the field is not there or negative.
+pub fn announced_bytes(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.first_chunk::<LENGTH_END>()?;
+    usize::try_from(BigEndian::read_i32(&start[8..12])).ok()?.checked_add(LENGTH_END)
+}
+
 impl BatchHeader {
     /// Decodes the header at the beginning of `bytes`, if all of it is there.
     pub fn parse(bytes: &[u8]) -> Option<Self> {

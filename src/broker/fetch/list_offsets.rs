@@ -4,6 +4,8 @@
 //! negative numbers that mean places came one by one: latest and earliest (v1), the largest timestamp (v7, KIP-734), and
 //! those of tiered storage (v8, v9, v11), which is never there: the earliest local offset is the earliest, and nothing is tiered.
 
+use std::collections::HashMap;
+
 use super::check_leader_epoch;
 use crate::broker::log::{Log, TimestampAndOffset};
 use crate::broker::topics::Topic;
@@ -30,7 +32,14 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         .into_iter()
         .map(|wanted| {
             let topic = broker.topics.get(&wanted.name);
-            let list = |partition| list_one(topic, partition, call.version, read_committed);
+            let mut times = HashMap::new();
+            for partition in &wanted.partitions {
+                *times.entry(partition.partition_index).or_insert(0) += 1;
+            }
+            let list = |partition: ListOffsetsPartition| {
+                let twice = times.get(&partition.partition_index).is_some_and(|times| *times > 1);
+                list_one(topic, partition, twice, call.version, read_committed)
+            };
             let partitions = wanted.partitions.into_iter().map(list).collect();
             ListOffsetsTopicResponse { name: wanted.name, partitions }
         })
@@ -41,13 +50,17 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
 fn list_one(
     topic: Option<&Topic>,
     wanted: ListOffsetsPartition,
+    twice: bool,
     version: i16,
     read_committed: bool,
 ) -> ListOffsetsPartitionResponse {
     let partition_index = wanted.partition_index;
-    let found = topic
-        .and_then(|topic| topic.partition(partition_index))
-        .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    let known = if twice { Err(ErrorCode::INVALID_REQUEST) } else { Ok(topic) };
+    let found = known
+        .and_then(|topic| {
+            let partition = topic.and_then(|topic| topic.partition(partition_index));
+            partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        })
         .and_then(|partition| check_leader_epoch(wanted.current_leader_epoch).map(|()| partition))
         .and_then(|partition| lookup(&partition.log, wanted.timestamp, version, read_committed));
     match found {

@@ -33,24 +33,27 @@ const BATCHES_FROM: i16 = 3;
 const TOPIC_IDS_FROM: i16 = 13;
 
 /// Why a batch is not appended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     code: ErrorCode,
-    /// Kafka explains what is wrong with records; of most other errors it tells the code alone, and so does this broker.
-    message: Option<String>,
-    /// The positions of the records that are to blame, and why, if it is their fault.
+    /// What is wrong, where the code does not say it all.
+    reason: Option<String>,
+    /// The positions of the records that are to blame, and why, if it is their fault. Kafka tells the client the reason only
+    /// then, and so does this broker; otherwise it is for the log.
     records: Vec<(i32, String)>,
+    /// The partition's first offset, once it is known that there is a partition and a batch.
+    log_start_offset: i64,
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, ..Self::default() }
+        Self { code, reason: None, records: Vec::new(), log_start_offset: -1 }
     }
 }
 
 impl Refusal {
-    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), records: Vec::new() }
+    fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::from(code) }
     }
 }
 
@@ -80,6 +83,9 @@ fn to_topic(broker: &mut Broker, call: &Call, acks: i16, topic: TopicProduceData
                 Ok(name) => to_partition(broker, call, acks, name, partition),
                 Err(error) => Err(Refusal::from(*error)),
             };
+            if let Err(refusal) = &outcome {
+                debug!("Refused a batch: {} {}", refusal.code, refusal.reason.as_deref().unwrap_or_default());
+            }
             respond(index, outcome)
         })
         .collect();
@@ -103,10 +109,12 @@ fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceRe
             log_append_time_ms,
             ..PartitionProduceResponse::default()
         },
-        Err(Refusal { code, message, records }) => PartitionProduceResponse {
+        Err(Refusal { code, reason, records, log_start_offset }) => PartitionProduceResponse {
             index,
             error_code: code,
             base_offset: -1,
+            log_start_offset,
+            error_message: reason.filter(|_| !records.is_empty()),
             record_errors: records
                 .into_iter()
                 .map(|(batch_index, message)| BatchIndexAndErrorMessage {
@@ -114,7 +122,6 @@ fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceRe
                     batch_index_error_message: Some(message),
                 })
                 .collect(),
-            error_message: message,
             ..PartitionProduceResponse::default()
         },
     }
@@ -149,7 +156,10 @@ fn to_partition(
 }
 
 fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validate::Place) -> Result<Appended, Refusal> {
-    let header = validate::validate(batch, version, place)?;
+    let log_start_offset = partition.log.start_offset();
+    let refused_here = |refusal| Refusal { log_start_offset, ..refusal };
+    let header = validate::one_batch(batch, version)?;
+    validate::check(batch, &header, place).map_err(refused_here)?;
     let (time, timestamp, log_append_time_ms) = match place.settings.message_timestamp_type {
         TimestampType::CreateTime => {
             let max_timestamp = header.max_timestamp;
@@ -157,7 +167,6 @@ fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validat
         }
         TimestampType::LogAppendTime => (BatchTime::Appended { now_ms: place.now_ms }, place.now_ms, place.now_ms),
     };
-    let log_start_offset = partition.log.start_offset();
     match partition.producers.judge(&header) {
         Verdict::Append => {
             let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time);
@@ -168,7 +177,7 @@ fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validat
         Verdict::Duplicate { base_offset, timestamp } => {
             Ok(Appended { base_offset, log_start_offset, log_append_time_ms: timestamp })
         }
-        Verdict::Refuse(error) => Err(error.into()),
+        Verdict::Refuse(error) => Err(refused_here(error.into())),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::config::topic::{TimestampType, TopicSettings};
 use crate::wire::record_batch::{
-    BatchHeader, Codec, HEADER_BYTES, LENGTH_END, MAGIC, NO_TIMESTAMP, Record, Records, crc_is_valid,
+    self, BatchHeader, Codec, HEADER_BYTES, MAGIC, NO_TIMESTAMP, Record, Records, crc_is_valid,
 };
 use crate::wire::{ErrorCode, compression};
 
@@ -20,64 +20,52 @@ pub(super) struct Place<'a> {
     pub now_ms: i64,
 }
 
-/// The header of the one batch in `bytes`, or why it cannot be stored.
-pub(super) fn validate(bytes: &[u8], version: i16, place: &Place) -> Result<BatchHeader, Refusal> {
-    let header = one_batch(bytes)?;
+/// The bytes must be one whole batch of format v2 and nothing else.
+pub(super) fn one_batch(bytes: &[u8], version: i16) -> Result<BatchHeader, Refusal> {
+    let invalid = |reason: &str| Refusal::new(ErrorCode::INVALID_RECORD, reason);
+    match bytes.get(MAGIC_AT).map(|magic| i8::from_be_bytes([*magic])) {
+        Some(MAGIC) => {}
+        Some(0 | 1) => return Err(invalid("its format is older than version 2")),
+        Some(_) => return Err(ErrorCode::CORRUPT_MESSAGE.into()),
+        None => return Err(invalid("there is no record batch")),
+    }
+    let header = match record_batch::announced_bytes(bytes) {
+        Some(announced) if announced > bytes.len() => return Err(invalid("it is shorter than it says")),
+        Some(announced) if announced < HEADER_BYTES => return Err(ErrorCode::CORRUPT_MESSAGE.into()),
+        Some(announced) if announced < bytes.len() => return Err(invalid("there is more than one record batch")),
+        announced => announced.and_then(|_| BatchHeader::parse(bytes)).ok_or(ErrorCode::CORRUPT_MESSAGE)?,
+    };
     if header.codec() == Some(Codec::Zstd) && version < ZSTD_FROM {
         return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE.into());
     }
-    if i32::try_from(bytes.len()).is_ok_and(|length| length > place.settings.max_message_bytes) {
-        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
-    }
-    if !crc_is_valid(bytes, &header) {
-        return Err(ErrorCode::CORRUPT_MESSAGE.into());
-    }
-    check_header(&header)?;
-    check_records(bytes, &header, place)?;
     Ok(header)
 }
 
-/// The bytes must be one whole batch of format v2 and nothing else.
-fn one_batch(bytes: &[u8]) -> Result<BatchHeader, Refusal> {
-    let invalid = |message: &str| Refusal::new(ErrorCode::INVALID_RECORD, message);
-    if bytes.len() <= MAGIC_AT {
-        return Err(invalid("A produce request must bring exactly one record batch."));
+/// Whether the topic takes a batch.
+pub(super) fn check(bytes: &[u8], header: &BatchHeader, place: &Place) -> Result<(), Refusal> {
+    if i32::try_from(bytes.len()).is_ok_and(|length| length > place.settings.max_message_bytes) {
+        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
     }
-    match bytes.get(MAGIC_AT).map(|magic| i8::from_be_bytes([*magic])) {
-        Some(MAGIC) => {}
-        Some(0 | 1) => return Err(invalid("Only record batches with magic version 2 are allowed.")),
-        _ => return Err(ErrorCode::CORRUPT_MESSAGE.into()),
+    if !crc_is_valid(bytes, header) {
+        return Err(ErrorCode::CORRUPT_MESSAGE.into());
     }
-    let header = BatchHeader::parse(bytes)
-        .filter(|header| header.total_bytes().is_some_and(|total| total >= HEADER_BYTES))
-        .ok_or(ErrorCode::CORRUPT_MESSAGE)?;
-    match header.total_bytes() {
-        Some(total) if total == bytes.len() => Ok(header),
-        Some(total) if total < bytes.len() => Err(invalid("A produce request must bring exactly one record batch.")),
-        _ => Err(invalid(&format!(
-            "The record batch says that it has {} bytes after its length, but {} are there.",
-            header.length,
-            bytes.len() - LENGTH_END
-        ))),
-    }
+    check_header(header)?;
+    check_records(bytes, header, place)
 }
 
 fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
-    let problem = if header.base_offset != 0 {
-        format!("The baseOffset of the record batch should be 0, but it is {}", header.base_offset)
+    let reason = if header.base_offset != 0 {
+        format!("its base offset is {}, not 0", header.base_offset)
     } else if header.count <= 0 || i64::from(header.last_offset_delta) + 1 != i64::from(header.count) {
-        format!(
-            "The record batch counts {} records, but its offsets go from 0 to {}",
-            header.count, header.last_offset_delta
-        )
+        format!("it counts {} records, but its offsets go from 0 to {}", header.count, header.last_offset_delta)
     } else if header.is_control() {
-        "Clients are not allowed to write control records".to_owned()
+        "only the broker writes control records".to_owned()
     } else if header.codec().is_none() {
-        format!("There is no compression type for the attributes {:#06x}", header.attributes)
+        return Err(ErrorCode::UNKNOWN_SERVER_ERROR.into());
     } else if header.is_idempotent() && (header.producer_epoch < 0 || header.base_sequence < 0) {
         format!(
-            "Invalid sequence number {} or epoch {} in the record batch of producer {}",
-            header.base_sequence, header.producer_epoch, header.producer_id
+            "producer {} sends the epoch {} and the sequence {}",
+            header.producer_id, header.producer_epoch, header.base_sequence
         )
     } else if header.is_log_append_time() {
         return Err(ErrorCode::INVALID_TIMESTAMP.into());
@@ -86,7 +74,7 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    Err(Refusal::new(ErrorCode::INVALID_RECORD, problem))
+    Err(Refusal::new(ErrorCode::INVALID_RECORD, reason))
 }
 
 /// The records must be as many as the header says, one offset after the other, each as long as it says, each with a time
@@ -116,18 +104,18 @@ fn check_records(bytes: &[u8], header: &BatchHeader, place: &Place) -> Result<()
 
 /// Goes through uncompressed records.
 fn walk(records: &[u8], header: &BatchHeader, mut look: impl FnMut(i32, Record)) -> Result<(), Refusal> {
-    let invalid = |message: String| Refusal::new(ErrorCode::INVALID_RECORD, message);
+    let invalid = |reason: String| Refusal::new(ErrorCode::INVALID_RECORD, reason);
     let mut expected = 0;
     for record in Records::new(records) {
         let record = record.map_err(|error| invalid(error.to_string()))?;
         if record.offset_delta != expected {
-            return Err(invalid(format!("A record has the offset {}, not {expected}", record.offset_delta)));
+            return Err(invalid(format!("a record has the offset {}, not {expected}", record.offset_delta)));
         }
         look(expected, record);
         expected += 1;
     }
     if expected != header.count {
-        return Err(invalid(format!("The record batch counts {} records, but has {expected}", header.count)));
+        return Err(invalid(format!("it counts {} records, but has {expected}", header.count)));
     }
     Ok(())
 }
@@ -165,12 +153,12 @@ impl Faults {
 
     fn into_result(self) -> Result<(), Refusal> {
         if !self.times.is_empty() {
-            let message = Some("One or more records have been rejected due to invalid timestamp".to_owned());
-            return Err(Refusal { code: ErrorCode::INVALID_TIMESTAMP, message, records: self.times });
+            let reason = "One or more records have been rejected due to invalid timestamp";
+            return Err(Refusal { records: self.times, ..Refusal::new(ErrorCode::INVALID_TIMESTAMP, reason) });
         }
         if !self.keys.is_empty() {
-            let message = Some("One or more records have been rejected".to_owned());
-            return Err(Refusal { code: ErrorCode::INVALID_RECORD, message, records: self.keys });
+            let reason = "One or more records have been rejected";
+            return Err(Refusal { records: self.keys, ..Refusal::new(ErrorCode::INVALID_RECORD, reason) });
         }
         Ok(())
     }
