@@ -1,4 +1,4 @@
-//! From a frame to a handler: header, table row, version, body, nothing left over.
+//! From a frame to a handler: header, table row, version, body.
 //!
 //! A frame that cannot be understood closes its connection, as in Kafka: a peer that disagrees about where a field ends
 //! cannot be answered in a way that it would understand. The one exception is ApiVersions above our highest version, which
@@ -109,9 +109,12 @@ fn try_dispatch(
     (api.handler)(broker, &call, &mut reader).map_err(|error| Refusal::Body(api, start, error))
 }
 
-/// Reads a request's body, which must fill the rest of its frame.
+/// Reads a request's body. Bytes behind it are ignored, as in Kafka: some versions of librdkafka send a Metadata request for
+/// all topics that has three bytes too many.
 pub(super) fn read_body<R: Message>(reader: &mut Reader) -> Result<R, ReadError> {
     let request = R::read(reader)?;
-    reader.finish()?;
+    if reader.left() > 0 {
+        debug!("Ignoring {} bytes behind the request", reader.left());
+    }
     Ok(request)
 }
