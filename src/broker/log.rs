@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use crate::wire::compression;
 use crate::wire::payload::{Payload, SharedBuffer, Slice};
-use crate::wire::record_batch::{self, BatchHeader, HEADER_BYTES, NO_TIMESTAMP, Records};
+use crate::wire::record_batch::{self, BatchHeader, HEADER_BYTES, NO_TIMESTAMP, Records, TimestampType};
 
 /// The first segment of a log is small, so that ten thousand idle partitions cost little.
 const SEGMENT_BYTES_MIN: usize = 16 << 10;
@@ -54,13 +54,22 @@ pub struct TimestampAndOffset {
     pub offset: i64,
 }
 
-/// Where the timestamps of a new batch come from.
+/// Whose clock a batch's timestamps are from, and the latest of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BatchTime {
-    /// From its producer; this is the latest of them.
-    Created { max_timestamp: i64 },
-    /// From the broker's clock, now.
-    Appended { now_ms: i64 },
+pub struct BatchTime {
+    pub timestamp_type: TimestampType,
+    pub max_timestamp: i64,
+}
+
+impl BatchTime {
+    /// What a batch says of itself.
+    pub fn of(header: &BatchHeader) -> Self {
+        let timestamp_type = match header.is_log_append_time() {
+            true => TimestampType::LogAppendTime,
+            false => TimestampType::CreateTime,
+        };
+        Self { timestamp_type, max_timestamp: header.max_timestamp }
+    }
 }
 
 /// One partition's batches.
@@ -82,7 +91,7 @@ impl Segment {
     }
 
     /// Copies a batch behind the others and gives it its place in the log, and its time if the broker's clock counts.
-    fn append(&mut self, batch: &[u8], base_offset: i64, leader_epoch: i32, time: BatchTime) {
+    fn append(&mut self, batch: &[u8], header: &BatchHeader, base_offset: i64, leader_epoch: i32, time: BatchTime) {
         let mut buffer = self.buffer.borrow_mut();
         let position = buffer.len();
         assert!(position + batch.len() <= self.capacity, "a segment never moves");
@@ -91,14 +100,10 @@ impl Segment {
         }
         buffer.extend_from_slice(batch);
         record_batch::assign(&mut buffer[position..], base_offset, leader_epoch);
-        let timestamp = match time {
-            BatchTime::Created { max_timestamp } => max_timestamp,
-            BatchTime::Appended { now_ms } => {
-                record_batch::stamp(&mut buffer[position..], now_ms);
-                now_ms
-            }
-        };
-        self.max_timestamp = self.max_timestamp.max(timestamp);
+        if time != BatchTime::of(header) {
+            record_batch::stamp(&mut buffer[position..], time.timestamp_type, time.max_timestamp);
+        }
+        self.max_timestamp = self.max_timestamp.max(time.max_timestamp);
     }
 
     /// The last mark for which `before` holds, or the first of all: where a walk to the first batch behind it begins.
@@ -196,7 +201,8 @@ impl Log {
         self.high_watermark()
     }
 
-    /// Appends one batch that has been checked, and gives the offset of its first record.
+    /// Appends one batch that has been checked, and gives the offset of its first record. A time that is not the batch's own
+    /// is written into it.
     pub fn append(&mut self, batch: &[u8], header: &BatchHeader, leader_epoch: i32, time: BatchTime) -> i64 {
         let base_offset = self.end_offset;
         let last = self.segments.back();
@@ -205,7 +211,7 @@ impl Log {
             self.segments.push_back(Segment::new(base_offset, next.max(batch.len())));
         }
         let segment = self.segments.back_mut().expect("there is one now");
-        segment.append(batch, base_offset, leader_epoch, time);
+        segment.append(batch, header, base_offset, leader_epoch, time);
         self.end_offset += i64::from(header.last_offset_delta) + 1;
         base_offset
     }

@@ -27,6 +27,15 @@ pub type ParkedFetchId = u64;
 /// A topic's id and the index of one of its partitions.
 pub type PartitionKey = (Uuid, i32);
 
+/// Why a fetch is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// A partition that it waits for has grown: perhaps there is enough now.
+    Grown,
+    /// A topic that it waits for is gone: its client has to be told.
+    Gone,
+}
+
 #[derive(Debug)]
 struct ParkedFetch {
     fetch: PendingFetch,
@@ -39,7 +48,7 @@ pub struct Parking {
     fetches: HashMap<ParkedFetchId, ParkedFetch>,
     by_partition: HashMap<PartitionKey, Vec<ParkedFetchId>>,
     by_connection: HashMap<ConnectionId, ParkedFetchId>,
-    woken: Vec<ParkedFetchId>,
+    woken: Vec<(ParkedFetchId, Wake)>,
     next_id: ParkedFetchId,
 }
 
@@ -79,24 +88,18 @@ impl Parking {
     /// A partition has grown.
     pub fn touch(&mut self, topic: Uuid, partition: i32) {
         if let Some(waiting) = self.by_partition.get(&(topic, partition)) {
-            self.woken.extend(waiting);
+            self.woken.extend(waiting.iter().map(|id| (*id, Wake::Grown)));
         }
     }
 
     /// A topic is gone: whoever waits for any of its partitions has to be told.
     pub fn touch_topic(&mut self, topic: Uuid) {
-        let mut waiting: Vec<_> = self
-            .by_partition
-            .iter()
-            .filter(|((id, _), _)| *id == topic)
-            .flat_map(|(_, waiting)| waiting.iter().copied())
-            .collect();
-        waiting.sort_unstable();
-        self.woken.extend(waiting);
+        let of_topic = self.by_partition.iter().filter(|((id, _), _)| *id == topic);
+        self.woken.extend(of_topic.flat_map(|(_, waiting)| waiting.iter().map(|id| (*id, Wake::Gone))));
     }
 
     /// The fetches whose partitions were touched since the last call, in the order in which they were parked.
-    pub fn take_woken(&mut self) -> Vec<ParkedFetchId> {
+    pub fn take_woken(&mut self) -> Vec<(ParkedFetchId, Wake)> {
         let mut woken = std::mem::take(&mut self.woken);
         woken.sort_unstable();
         woken.dedup();

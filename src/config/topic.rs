@@ -12,6 +12,7 @@ use super::settings::{Entry, Source, Synonym};
 use super::value::Kind::{Boolean, Double, Int, List, Long, String as Text};
 use super::value::Rule::{Any, AtLeast, Between, BetweenOr, ListOf, OneOf, Ratio, Replicas};
 use super::value::{self, Kind, Rule, Value};
+use crate::wire::record_batch::TimestampType;
 
 /// What a topic was given: name and text of each property.
 pub type Overrides = BTreeMap<String, String>;
@@ -436,13 +437,6 @@ fn scaled(value: Value, factor: i64) -> Value {
         Value::Integer(number) => Value::Integer(number.saturating_mul(factor)),
         other => other,
     }
-}
-
-/// Whose clock gives a topic's records their timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    CreateTime,
-    LogAppendTime,
 }
 
 /// The properties of a topic that act, read once when the topic is made.

@@ -26,7 +26,7 @@ pub const HEADER_BYTES: usize = 61;
 /// Where the part begins that the CRC covers.
 const CRC_START: usize = 21;
 /// The only format that is produced and stored since Kafka 4.0.
-pub const MAGIC: i8 = 2;
+pub const MAGIC: u8 = 2;
 /// In place of a producer's id, epoch or sequence: the producer is not idempotent.
 pub const NO_PRODUCER: i64 = -1;
 /// In place of a timestamp: there is none.
@@ -54,7 +54,7 @@ pub struct BatchHeader {
     /// What follows the length field, in bytes.
     pub length: i32,
     pub partition_leader_epoch: i32,
-    pub magic: i8,
+    pub magic: u8,
     pub crc: u32,
     pub attributes: i16,
     pub last_offset_delta: i32,
@@ -67,10 +67,10 @@ pub struct BatchHeader {
     pub count: i32,
 }
 
-/// The bytes of the whole batch as its length field announces them, or `None` when the field is not there or negative.
-pub fn announced_bytes(bytes: &[u8]) -> Option<usize> {
+/// What the length field of a batch says, if it is there.
+pub fn announced_length(bytes: &[u8]) -> Option<i32> {
     let start = bytes.first_chunk::<LENGTH_END>()?;
-    usize::try_from(BigEndian::read_i32(&start[8..12])).ok()?.checked_add(LENGTH_END)
+    Some(BigEndian::read_i32(&start[8..12]))
 }
 
 impl BatchHeader {
@@ -81,7 +81,7 @@ impl BatchHeader {
             base_offset: BigEndian::read_i64(&header[0..8]),
             length: BigEndian::read_i32(&header[8..12]),
             partition_leader_epoch: BigEndian::read_i32(&header[12..16]),
-            magic: i8::from_be_bytes([header[16]]),
+            magic: header[16],
             crc: BigEndian::read_u32(&header[17..21]),
             attributes: BigEndian::read_i16(&header[21..23]),
             last_offset_delta: BigEndian::read_i32(&header[23..27]),
@@ -154,11 +154,22 @@ pub fn assign(batch: &mut [u8], base_offset: i64, leader_epoch: i32) {
     BigEndian::write_i32(&mut batch[12..16], leader_epoch);
 }
 
-/// Replaces the producer's timestamps by the broker's, which changes what the CRC covers.
-pub fn stamp(batch: &mut [u8], append_time_ms: i64) {
-    let attributes = BigEndian::read_i16(&batch[21..23]) | LOG_APPEND_TIME;
+/// Whose clock a batch's timestamps are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampType {
+    CreateTime,
+    LogAppendTime,
+}
+
+/// Sets the latest timestamp of a batch and whose clock it is from, which changes what the CRC covers.
+pub fn stamp(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp: i64) {
+    let attributes = BigEndian::read_i16(&batch[21..23]);
+    let attributes = match timestamp_type {
+        TimestampType::CreateTime => attributes & !LOG_APPEND_TIME,
+        TimestampType::LogAppendTime => attributes | LOG_APPEND_TIME,
+    };
     BigEndian::write_i16(&mut batch[21..23], attributes);
-    BigEndian::write_i64(&mut batch[35..43], append_time_ms);
+    BigEndian::write_i64(&mut batch[35..43], max_timestamp);
     let crc = crc32c::crc32c(&batch[CRC_START..]);
     BigEndian::write_u32(&mut batch[17..21], crc);
 }

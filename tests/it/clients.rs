@@ -25,7 +25,28 @@ struct Decision {
 }
 
 /// One that no differing line fits any more fails its test, so that the list cannot go stale.
-const DECISIONS: &[Decision] = &[];
+const DECISIONS: &[Decision] = &[
+    Decision {
+        program: "franz-go",
+        line: "raw-produce: v* = answered with *",
+        reason: "versions 0 to 2 of Produce are answered with UNSUPPORTED_VERSION, which tells more than a closed connection",
+    },
+    Decision {
+        program: "franz-go",
+        line: "raw-produce: v* = closed",
+        reason: "versions 0 to 2 of Produce are answered with UNSUPPORTED_VERSION, which tells more than a closed connection",
+    },
+    Decision {
+        program: "franz-go",
+        line: "raw-produce-unreadable: v* that is none *",
+        reason: "compressed records are stored as they came, without being decompressed",
+    },
+    Decision {
+        program: "franz-go",
+        line: "raw-produce-unreadable: v* length 20 *",
+        reason: "a batch that is shorter than its header is CORRUPT_MESSAGE; Kafka stumbles over it with UNKNOWN_SERVER_ERROR",
+    },
+];
 
 /// How long a broker may take until it accepts connections.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -1,4 +1,14 @@
+mod clients;
+mod clients_rust;
 mod codec;
 mod docs;
 mod driver;
+mod fetch;
 mod groups;
+mod produce;
+mod program;
+mod records;
+mod requests;
+mod server;
+mod socket;
+mod topics;

@@ -173,7 +173,7 @@ fn a_codec_that_does_not_exist_is_refused() {
     for codec in 5..=7 {
         let batch = Batch { attributes: codec, ..Batch::of(&["a"]) };
         let response = produce_bytes(driver, 9, &topic, 0, batch.encode());
-        assert_eq!(response.error_code, ErrorCode::INVALID_RECORD, "codec {codec}");
+        assert_eq!(response.error_code, ErrorCode::UNKNOWN_SERVER_ERROR, "codec {codec}");
     }
 }
 
@@ -190,14 +190,93 @@ fn zstandard_came_with_version_7() {
     }
 }
 
+/// The time of the driver's broker when it begins.
+const NOW: i64 = 1_700_000_000_000;
+
 #[test]
-fn the_message_says_what_is_wrong_from_version_8_on() {
+fn records_of_a_wrong_time_are_named() {
+    let driver = &mut Driver::default();
+    let limits = [("message.timestamp.before.max.ms", "5000"), ("message.timestamp.after.max.ms", "2000")];
+    let topic = create_topic_with(driver, "orders", 1, &limits);
+    for version in VERSIONS {
+        let mut check = |deltas: &[i64], expect: &[i32]| {
+            let values: Vec<_> = deltas.iter().map(|delta| (NOW + delta, "value")).collect();
+            let response = produce_bytes(driver, version, &topic, 0, Batch::at(&values).encode());
+            let code = if expect.is_empty() { ErrorCode::NONE } else { ErrorCode::INVALID_TIMESTAMP };
+            assert_eq!(response.error_code, code, "v{version} {deltas:?}");
+            let told: Vec<_> = response.record_errors.iter().map(|error| error.batch_index).collect();
+            assert_eq!(told, if version < 8 { &[] } else { expect }, "v{version} {deltas:?}");
+            assert_eq!(response.error_message.is_some(), version >= 8 && !expect.is_empty(), "v{version} {deltas:?}");
+        };
+        check(&[-5000, 0, 2000], &[]);
+        check(&[-5001, 0, 2000], &[0]);
+        check(&[0, 2001, 0, -5001], &[1, 3]);
+        check(&[-1 - NOW], &[]);
+    }
+}
+
+#[test]
+fn by_default_a_record_may_be_old_but_not_from_the_future() {
     let driver = &mut Driver::default();
     let topic = create_topic(driver, "orders", 1);
-    for version in VERSIONS {
-        let response = produce_bytes(driver, version, &topic, 0, Bytes::new());
-        assert_eq!(response.error_message.is_some(), version >= 8, "v{version}");
-    }
+    let mut check = |timestamp, expect| {
+        let response = produce_bytes(driver, 9, &topic, 0, Batch::at(&[(timestamp, "value")]).encode());
+        assert_eq!(response.error_code, expect, "{timestamp}");
+    };
+    check(0, ErrorCode::NONE);
+    check(NOW + 3_600_000, ErrorCode::NONE);
+    check(NOW + 3_600_001, ErrorCode::INVALID_TIMESTAMP);
+}
+
+#[test]
+fn the_clock_of_the_broker_counts_where_the_topic_says_so() {
+    let driver = &mut Driver::default();
+    let topic = create_topic_with(driver, "orders", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    driver.advance_ms(1_234);
+    let batch = Batch::at(&[(5, "a"), (NOW * 2, "b")]).by(1, 0, 0);
+    let first = produce_bytes(driver, 9, &topic, 0, batch.encode());
+    assert_eq!((first.error_code, first.base_offset, first.log_append_time_ms), (ErrorCode::NONE, 0, NOW + 1_234));
+    driver.advance_ms(1_000);
+    let again = produce_bytes(driver, 9, &topic, 0, batch.encode());
+    assert_eq!(again, first, "the repetition has the time of the first");
+
+    let stored = Batch { attributes: 0x08, max_timestamp: NOW + 1_234, ..batch };
+    assert_eq!(fetched(driver, &topic, 0, 0), stored.stored_at(0));
+}
+
+#[test]
+fn a_compacted_topic_wants_keys() {
+    let driver = &mut Driver::default();
+    let topic = create_topic_with(driver, "orders", 1, &[("cleanup.policy", "compact")]);
+    let record = |offset_delta, key: Option<&str>| Record {
+        offset_delta,
+        key: key.map(|key| key.as_bytes().to_vec()),
+        ..Record::default()
+    };
+    let mut check = |keys: &[Option<&str>], expect: &[i32]| {
+        let records: Vec<_> = keys.iter().zip(0..).map(|(key, delta)| record(delta, *key)).collect();
+        let response = produce_bytes(driver, 9, &topic, 0, Batch::of_records(&records).encode());
+        let code = if expect.is_empty() { ErrorCode::NONE } else { ErrorCode::INVALID_RECORD };
+        let told: Vec<_> = response.record_errors.iter().map(|error| error.batch_index).collect();
+        assert_eq!((response.error_code, told.as_slice()), (code, expect), "{keys:?}");
+    };
+    check(&[Some("a"), Some("")], &[]);
+    check(&[None], &[0]);
+    check(&[Some("a"), None, Some("b"), None], &[1, 3]);
+}
+
+#[test]
+fn a_refusal_tells_the_first_offset_once_there_is_a_batch() {
+    let driver = &mut Driver::default();
+    let topic = create_topic(driver, "orders", 1);
+    let mut check = |partition, records: Bytes, expect| {
+        let response = produce_bytes(driver, 9, &topic, partition, records);
+        assert!(response.error_code.is_error());
+        assert_eq!(response.log_start_offset, expect, "{}", response.error_code);
+    };
+    check(0, Bytes::new(), -1);
+    check(1, Batch::of(&["a"]).encode(), -1);
+    check(0, Batch { base_offset: 1, ..Batch::of(&["a"]) }.encode(), 0);
 }
 
 #[test]

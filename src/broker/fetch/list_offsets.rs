@@ -36,11 +36,13 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
             for partition in &wanted.partitions {
                 *times.entry(partition.partition_index).or_insert(0) += 1;
             }
-            let list = |partition: ListOffsetsPartition| {
-                let twice = times.get(&partition.partition_index).is_some_and(|times| *times > 1);
-                list_one(topic, partition, twice, call.version, read_committed)
-            };
-            let partitions = wanted.partitions.into_iter().map(list).collect();
+            let mut partitions = Vec::new();
+            for partition in wanted.partitions {
+                // What is asked for twice is refused, once.
+                if let Some(times) = times.remove(&partition.partition_index) {
+                    partitions.push(list_one(topic, partition, times > 1, call.version, read_committed));
+                }
+            }
             ListOffsetsTopicResponse { name: wanted.name, partitions }
         })
         .collect();
@@ -90,6 +92,7 @@ fn lookup(
         EARLIEST_LOCAL => 8,
         LATEST_TIERED => 9,
         EARLIEST_PENDING_UPLOAD => 11,
+        ..EARLIEST_PENDING_UPLOAD => return Err(ErrorCode::UNSUPPORTED_VERSION),
         _ => 1,
     };
     if version < first_version {

@@ -14,7 +14,7 @@ pub mod offset_for_leader_epoch;
 pub mod sessions;
 
 use self::sessions::{Context, WantedPartition};
-use super::parking::{ParkedFetchId, PartitionKey};
+use super::parking::{ParkedFetchId, PartitionKey, Wake};
 use super::ticket::{ConnectionId, Ticket};
 use super::topics::{Partition, Topic, Topics};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
@@ -47,7 +47,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     let max_bytes = size(request.max_bytes).min(size(broker.config.fetch_max_bytes));
     let (min_bytes, max_wait_ms) = (size(request.min_bytes).min(max_bytes), request.max_wait_ms);
     let read_committed = request.isolation_level == READ_COMMITTED;
-    let context = match broker.fetch_sessions.open(request, by_id, call.now) {
+    let context = match broker.fetch_sessions.open(request, &broker.topics, by_id, call.now) {
         Ok(context) => context,
         Err(error_code) => return ticket.answer(&Response { error_code, ..Response::default() }, &mut broker.outbox),
     };
@@ -61,10 +61,11 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     broker.deadlines.schedule(deadline, Deadline::Fetch(id));
 }
 
-/// Looks again at the fetches whose partitions have grown.
+/// Looks again at the fetches whose partitions have grown or gone.
 pub(super) fn wake(broker: &mut Broker, now: Now) {
-    for id in broker.parking.take_woken() {
-        if broker.parking.get(id).is_some_and(|fetch| is_ready(&broker.topics, fetch)) {
+    for (id, wake) in broker.parking.take_woken() {
+        let Some(fetch) = broker.parking.get(id) else { continue };
+        if wake == Wake::Gone || is_ready(&broker.topics, fetch) {
             let Some((fetch, deadline)) = broker.parking.unpark(id) else { continue };
             broker.deadlines.cancel(deadline, Deadline::Fetch(id));
             respond(broker, fetch, now);
@@ -93,28 +94,31 @@ fn partition_keys(topics: &Topics, fetch: &PendingFetch) -> Vec<PartitionKey> {
         .collect()
 }
 
-/// Whether a fetch can be answered before its deadline: there are enough bytes, or there is an error to tell.
+/// Whether a fetch can be answered before its deadline: there are enough bytes, or there is an error to tell. A partition that
+/// does not exist is told of with the others, and at once only when there are no others.
 fn is_ready(topics: &Topics, fetch: &PendingFetch) -> bool {
-    let mut bytes = 0;
-    let mut ready = fetch.context.is_empty();
+    let (mut bytes, mut found, mut failed) = (0, false, false);
     fetch.context.for_each(|wanted| {
-        if ready {
+        if failed || found && bytes >= fetch.min_bytes {
             return;
         }
         match check(topics, wanted, fetch.by_id) {
             Ok((_, partition)) => {
                 let limit = size(wanted.max_bytes);
                 bytes += partition.log.available_bytes(wanted.fetch_offset, limit).min(limit);
-                ready = bytes >= fetch.min_bytes;
+                found = true;
             }
-            Err(_) => ready = true,
+            Err(Obstacle::Unknown(_)) => {}
+            Err(_) => failed = true,
         }
     });
-    ready
+    failed || !found || bytes >= fetch.min_bytes
 }
 
 /// What stands in the way of reading a partition.
 enum Obstacle {
+    /// There is no such partition.
+    Unknown(ErrorCode),
     Error(ErrorCode),
     /// The client has read on where its log and ours have parted.
     Diverging {
@@ -133,9 +137,11 @@ fn check<'a>(
     wanted: &WantedPartition,
     by_id: bool,
 ) -> Result<(&'a Topic, &'a Partition), Obstacle> {
-    let topic = wanted.topic(topics, by_id)?;
-    let partition = topic.partition(wanted.partition).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-    check_leader_epoch(wanted.current_leader_epoch)?;
+    let topic = wanted.topic(topics, by_id).map_err(Obstacle::Unknown)?;
+    let unknown = Obstacle::Unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    let partition = topic.partition(wanted.partition).ok_or(unknown)?;
+    // Here, and only here, Kafka takes every negative epoch for none.
+    check_leader_epoch(wanted.current_leader_epoch.max(-1))?;
     let (start, end) = (partition.log.start_offset(), partition.log.end_offset());
     match wanted.last_fetched_epoch {
         ..LEADER_EPOCH => {}
@@ -206,7 +212,7 @@ fn read(
 fn failed(partition_index: i32, obstacle: Obstacle) -> PartitionData {
     let data = PartitionData { partition_index, high_watermark: -1, ..PartitionData::default() };
     match obstacle {
-        Obstacle::Error(error_code) => PartitionData { error_code, ..data },
+        Obstacle::Unknown(error_code) | Obstacle::Error(error_code) => PartitionData { error_code, ..data },
         Obstacle::Diverging { end_offset } => {
             PartitionData { diverging_epoch: EpochEndOffset { epoch: LEADER_EPOCH, end_offset }, ..data }
         }

@@ -34,7 +34,7 @@ const EVICTION_AGE: Duration = Duration::from_secs(120);
 /// What a client wants of one partition.
 #[derive(Debug, Clone)]
 pub struct WantedPartition {
-    /// The name in versions that have it, else empty.
+    /// The name, also in versions that have ids: what the id meant when the client asked for the partition. Empty if nothing.
     pub topic: String,
     /// The id in versions that have it, else zero.
     pub topic_id: Uuid,
@@ -58,13 +58,43 @@ impl WantedPartition {
         }
     }
 
+    /// The topic, if it is still the one that the client meant.
     pub fn topic<'a>(&self, topics: &'a Topics, by_id: bool) -> Result<&'a Topic, ErrorCode> {
-        topics.resolve(&self.topic, self.topic_id, by_id)
+        topics.resolve(&self.topic, self.topic_id, by_id).map_err(|error| match topics.get(&self.topic) {
+            _ if !by_id || self.topic.is_empty() => error,
+            Some(_another) => ErrorCode::INCONSISTENT_TOPIC_ID,
+            None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        })
     }
 
     fn key(&self) -> Key {
-        (self.topic.clone(), self.topic_id, self.partition)
+        key(&self.topic, self.topic_id, self.partition)
     }
+}
+
+/// What a partition is known by: with the id of its topic if it has one, because a name may come to mean another topic.
+fn key(topic: &str, topic_id: Uuid, partition: i32) -> Key {
+    let name = if topic_id == Uuid::ZERO { topic } else { "" };
+    (name.to_owned(), topic_id, partition)
+}
+
+/// The partitions that a request names, each once: of two the later one counts.
+fn wanted_partitions(request: &Request, topics: &Topics, by_id: bool) -> Vec<WantedPartition> {
+    let mut wanted: Vec<WantedPartition> = Vec::new();
+    let mut places = HashMap::new();
+    for topic in &request.topics {
+        let known = topics.by_id(topic.topic_id).map_or("", |known| &known.name);
+        let name = if by_id { known } else { &topic.topic };
+        for partition in &topic.partitions {
+            let partition = WantedPartition::new(name, topic.topic_id, partition);
+            let place = *places.entry(partition.key()).or_insert(wanted.len());
+            match wanted.get_mut(place) {
+                Some(earlier) => *earlier = partition,
+                None => wanted.push(partition),
+            }
+        }
+    }
+    wanted
 }
 
 type Key = (String, Uuid, i32);
@@ -227,14 +257,8 @@ impl FetchSessions {
     }
 
     /// Finds out which partitions a request means, and brings its session up to date.
-    pub fn open(&mut self, request: Request, by_id: bool, now: Now) -> Result<Context, ErrorCode> {
-        let wanted: Vec<_> = request
-            .topics
-            .iter()
-            .flat_map(|topic| {
-                topic.partitions.iter().map(|partition| WantedPartition::new(&topic.topic, topic.topic_id, partition))
-            })
-            .collect();
+    pub fn open(&mut self, request: Request, topics: &Topics, by_id: bool, now: Now) -> Result<Context, ErrorCode> {
+        let wanted = wanted_partitions(&request, topics, by_id);
         if request.session_epoch == INITIAL_EPOCH || request.session_epoch == FINAL_EPOCH {
             self.sessions.remove(&request.session_id);
             return Ok(match request.session_epoch {
@@ -254,7 +278,7 @@ impl FetchSessions {
         wanted.into_iter().for_each(|wanted| session.put(wanted));
         for topic in request.forgotten_topics_data {
             for partition in topic.partitions {
-                session.forget(&(topic.topic.clone(), topic.topic_id, partition));
+                session.forget(&key(&topic.topic, topic.topic_id, partition));
             }
         }
         if session.partitions.is_empty() {
@@ -309,7 +333,6 @@ impl FetchSessions {
         for (wanted, data) in wanted.iter().zip(answers) {
             let mut partition = SessionPartition::new(wanted.clone());
             partition.is_news(data);
-            session.forget(&wanted.key());
             session.push(wanted.key(), partition);
         }
         self.sessions.insert(id, Rc::new(RefCell::new(session)));

@@ -11,6 +11,10 @@ use crate::wire::messages::init_producer_id::{Request, Response};
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     let refuse = |error_code| Response { error_code, producer_epoch: -1, ..Response::default() };
     match request.transactional_id.as_deref() {
+        // An id and an epoch come together or not at all.
+        _ if (request.producer_id == -1) != (request.producer_epoch == -1) => {
+            return refuse(ErrorCode::INVALID_REQUEST);
+        }
         None => {}
         Some("") => return refuse(ErrorCode::INVALID_REQUEST),
         Some(_) => return refuse(ErrorCode::UNSUPPORTED_VERSION),

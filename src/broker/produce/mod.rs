@@ -19,13 +19,12 @@ use super::log::BatchTime;
 use super::ticket::Ticket;
 use super::topics::{Partition, Topic};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
-use crate::config::topic::TimestampType;
 use crate::wire::ErrorCode;
 use crate::wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, Request, Response, TopicProduceData,
     TopicProduceResponse,
 };
-use crate::wire::record_batch::NO_TIMESTAMP;
+use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP, TimestampType};
 
 /// The first version that brings batches of format v2.
 const BATCHES_FROM: i16 = 3;
@@ -59,7 +58,10 @@ impl Refusal {
 
 pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket) {
     let acks = request.acks;
-    let responses: Vec<_> = request.topic_data.into_iter().map(|topic| to_topic(broker, call, acks, topic)).collect();
+    let unauthorized = request.transactional_id.is_none() && has_transactional(&request);
+    let error = unauthorized.then_some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    let mut to_topic = |topic| to_topic(broker, call, acks, error, topic);
+    let responses: Vec<_> = request.topic_data.into_iter().map(&mut to_topic).collect();
     if acks != 0 {
         return ticket.answer(&Response { responses, ..Response::default() }, &mut broker.outbox);
     }
@@ -71,9 +73,23 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     }
 }
 
-fn to_topic(broker: &mut Broker, call: &Call, acks: i16, topic: TopicProduceData) -> TopicProduceResponse {
+/// Whether a batch says that it belongs to a transaction.
+fn has_transactional(request: &Request) -> bool {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut headers = partitions.filter_map(|partition| BatchHeader::parse(partition.records.as_ref()?));
+    headers.any(|header| header.is_transactional())
+}
+
+/// Appends a request's batches to one topic, unless the whole request is in error.
+fn to_topic(
+    broker: &mut Broker,
+    call: &Call,
+    acks: i16,
+    error: Option<ErrorCode>,
+    topic: TopicProduceData,
+) -> TopicProduceResponse {
     let known = broker.topics.resolve(&topic.name, topic.topic_id, call.version >= TOPIC_IDS_FROM);
-    let name = known.map(|known| known.name.clone());
+    let name = error.map_or_else(|| known.map(|known| known.name.clone()), Err);
     let partition_responses = topic
         .partition_data
         .into_iter()
@@ -156,21 +172,23 @@ fn to_partition(
 }
 
 fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validate::Place) -> Result<Appended, Refusal> {
+    let (batch, header) = validate::one_batch(batch, version)?;
+    validate::check_whole(batch, &header, place.settings)?;
+
+    // From here on it is the log that refuses a batch, and Kafka tells where that begins.
     let log_start_offset = partition.log.start_offset();
     let refused_here = |refusal| Refusal { log_start_offset, ..refusal };
-    let header = validate::one_batch(batch, version)?;
-    validate::check(batch, &header, place).map_err(refused_here)?;
-    let (time, timestamp, log_append_time_ms) = match place.settings.message_timestamp_type {
-        TimestampType::CreateTime => {
-            let max_timestamp = header.max_timestamp;
-            (BatchTime::Created { max_timestamp }, max_timestamp, NO_TIMESTAMP)
-        }
-        TimestampType::LogAppendTime => (BatchTime::Appended { now_ms: place.now_ms }, place.now_ms, place.now_ms),
+    let max_timestamp = validate::check_contents(batch, &header, place).map_err(refused_here)?;
+    let timestamp_type = place.settings.message_timestamp_type;
+    let (max_timestamp, log_append_time_ms) = match timestamp_type {
+        TimestampType::CreateTime => (max_timestamp, NO_TIMESTAMP),
+        TimestampType::LogAppendTime => (place.now_ms, place.now_ms),
     };
     match partition.producers.judge(&header) {
         Verdict::Append => {
+            let time = BatchTime { timestamp_type, max_timestamp };
             let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time);
-            partition.producers.remember(&header, base_offset, timestamp, place.now_ms);
+            partition.producers.remember(&header, base_offset, max_timestamp, place.now_ms);
             Ok(Appended { base_offset, log_start_offset, log_append_time_ms })
         }
         // Kafka tells the time of the first time, whosever clock it is from.

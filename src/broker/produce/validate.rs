@@ -1,9 +1,10 @@
 //! Checks a batch from the outside in: that it is one batch, that its bytes are the producer's, that they mean something.
 
 use super::Refusal;
-use crate::config::topic::{TimestampType, TopicSettings};
+use crate::config::topic::TopicSettings;
 use crate::wire::record_batch::{
-    self, BatchHeader, Codec, HEADER_BYTES, MAGIC, NO_TIMESTAMP, Record, Records, crc_is_valid,
+    self, BatchHeader, Codec, HEADER_BYTES, LENGTH_END, MAGIC, NO_TIMESTAMP, Record, Records, TimestampType,
+    crc_is_valid,
 };
 use crate::wire::{ErrorCode, compression};
 
@@ -11,6 +12,8 @@ use crate::wire::{ErrorCode, compression};
 const ZSTD_FROM: i16 = 7;
 /// Where the magic byte stands, in this format and the older ones.
 const MAGIC_AT: usize = 16;
+/// What the length of a message of the oldest format counts at least.
+const OLD_HEADER_BYTES: usize = 14;
 
 /// Where a batch is to go, and when.
 pub(super) struct Place<'a> {
@@ -20,37 +23,54 @@ pub(super) struct Place<'a> {
     pub now_ms: i64,
 }
 
-/// The bytes must be one whole batch of format v2 and nothing else.
-pub(super) fn one_batch(bytes: &[u8], version: i16) -> Result<BatchHeader, Refusal> {
+/// The one whole batch of format v2 that the bytes must begin with. Some bytes behind it that do not make another one are no
+/// part of it, and are ignored as in Kafka.
+pub(super) fn one_batch(bytes: &[u8], version: i16) -> Result<(&[u8], BatchHeader), Refusal> {
     let invalid = |reason: &str| Refusal::new(ErrorCode::INVALID_RECORD, reason);
-    match bytes.get(MAGIC_AT).map(|magic| i8::from_be_bytes([*magic])) {
-        Some(MAGIC) => {}
-        Some(0 | 1) => return Err(invalid("its format is older than version 2")),
-        Some(_) => return Err(ErrorCode::CORRUPT_MESSAGE.into()),
-        None => return Err(invalid("there is no record batch")),
+    let (batch, rest) = split_batch(bytes)?.ok_or_else(|| invalid("there is no whole record batch"))?;
+    if batch.get(MAGIC_AT) != Some(&MAGIC) {
+        return Err(invalid("its format is older than version 2"));
     }
-    let header = match record_batch::announced_bytes(bytes) {
-        Some(announced) if announced > bytes.len() => return Err(invalid("it is shorter than it says")),
-        Some(announced) if announced < HEADER_BYTES => return Err(ErrorCode::CORRUPT_MESSAGE.into()),
-        Some(announced) if announced < bytes.len() => return Err(invalid("there is more than one record batch")),
-        announced => announced.and_then(|_| BatchHeader::parse(bytes)).ok_or(ErrorCode::CORRUPT_MESSAGE)?,
-    };
+    if split_batch(rest)?.is_some() {
+        return Err(invalid("there is more than one record batch"));
+    }
+    let header = BatchHeader::parse(batch).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
     if header.codec() == Some(Codec::Zstd) && version < ZSTD_FROM {
         return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE.into());
     }
-    Ok(header)
+    Ok((batch, header))
 }
 
-/// Whether the topic takes a batch.
-pub(super) fn check(bytes: &[u8], header: &BatchHeader, place: &Place) -> Result<(), Refusal> {
-    if i32::try_from(bytes.len()).is_ok_and(|length| length > place.settings.max_message_bytes) {
+type BatchAndRest<'a> = (&'a [u8], &'a [u8]);
+
+/// Cuts the first batch off, of whatever format; there may be none that is whole.
+fn split_batch(bytes: &[u8]) -> Result<Option<BatchAndRest<'_>>, Refusal> {
+    let Some(announced) = record_batch::announced_length(bytes) else { return Ok(None) };
+    let Some(length) = usize::try_from(announced).ok().filter(|length| *length >= OLD_HEADER_BYTES) else {
+        return Err(ErrorCode::CORRUPT_MESSAGE.into());
+    };
+    match bytes.get(MAGIC_AT) {
+        None => Ok(None),
+        Some(0..=2) => Ok(bytes.split_at_checked(LENGTH_END.saturating_add(length))),
+        Some(_) => Err(ErrorCode::CORRUPT_MESSAGE.into()),
+    }
+}
+
+/// Whether a batch has its size and its checksum.
+pub(super) fn check_whole(batch: &[u8], header: &BatchHeader, settings: &TopicSettings) -> Result<(), Refusal> {
+    if i32::try_from(batch.len()).is_ok_and(|length| length > settings.max_message_bytes) {
         return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
     }
-    if !crc_is_valid(bytes, header) {
+    if !crc_is_valid(batch, header) {
         return Err(ErrorCode::CORRUPT_MESSAGE.into());
     }
+    Ok(())
+}
+
+/// Whether the topic takes what is in a batch; gives the latest timestamp of its records.
+pub(super) fn check_contents(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i64, Refusal> {
     check_header(header)?;
-    check_records(bytes, header, place)
+    check_records(batch, header, place)
 }
 
 fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
@@ -62,13 +82,10 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
         "only the broker writes control records".to_owned()
     } else if header.codec().is_none() {
         return Err(ErrorCode::UNKNOWN_SERVER_ERROR.into());
-    } else if header.is_idempotent() && (header.producer_epoch < 0 || header.base_sequence < 0) {
-        format!(
-            "producer {} sends the epoch {} and the sequence {}",
-            header.producer_id, header.producer_epoch, header.base_sequence
-        )
-    } else if header.is_log_append_time() {
-        return Err(ErrorCode::INVALID_TIMESTAMP.into());
+    } else if header.is_idempotent() && header.base_sequence < 0 {
+        format!("producer {} sends the sequence {}", header.producer_id, header.base_sequence)
+    } else if header.is_idempotent() && header.producer_epoch < 0 {
+        return Err(ErrorCode::INVALID_PRODUCER_EPOCH.into());
     } else if header.is_transactional() {
         return Err(ErrorCode::INVALID_TXN_STATE.into());
     } else {
@@ -77,45 +94,46 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::INVALID_RECORD, reason))
 }
 
-/// The records must be as many as the header says, one offset after the other, each as long as it says, each with a time
-/// and a key that the topic takes. Compressed records are looked into only where their keys matter: otherwise they pass
-/// through untouched, and their times are those of the header.
-fn check_records(bytes: &[u8], header: &BatchHeader, place: &Place) -> Result<(), Refusal> {
+/// The records must be as many as the header says, each as long as it says, each with a time and a key that the topic takes.
+/// Compressed records are looked into only where their keys matter: otherwise they pass through untouched, and their times
+/// are those of the header. Gives the latest timestamp.
+fn check_records(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i64, Refusal> {
     let codec = header.codec().unwrap_or(Codec::None);
-    let records = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    let records = batch.get(HEADER_BYTES..).unwrap_or_default();
     let mut faults = Faults::default();
+    let mut max_timestamp = header.max_timestamp;
     if codec != Codec::None {
         faults.check_time(0, header.base_timestamp, place);
         faults.check_time(header.last_offset_delta, header.max_timestamp, place);
+    } else {
+        max_timestamp = NO_TIMESTAMP;
     }
     if codec == Codec::None || place.settings.compact {
         let records = compression::decompress(codec, records).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
         walk(&records, header, |index, record| {
             if codec == Codec::None {
-                faults.check_time(index, header.base_timestamp.saturating_add(record.timestamp_delta), place);
+                let timestamp = header.base_timestamp.saturating_add(record.timestamp_delta);
+                max_timestamp = max_timestamp.max(timestamp);
+                faults.check_time(index, timestamp, place);
             }
             if place.settings.compact && !record.has_key {
                 faults.add_missing_key(index, place);
             }
         })?;
     }
-    faults.into_result()
+    faults.into_result().map(|()| max_timestamp)
 }
 
 /// Goes through uncompressed records.
 fn walk(records: &[u8], header: &BatchHeader, mut look: impl FnMut(i32, Record)) -> Result<(), Refusal> {
     let invalid = |reason: String| Refusal::new(ErrorCode::INVALID_RECORD, reason);
-    let mut expected = 0;
+    let mut count = 0;
     for record in Records::new(records) {
-        let record = record.map_err(|error| invalid(error.to_string()))?;
-        if record.offset_delta != expected {
-            return Err(invalid(format!("a record has the offset {}, not {expected}", record.offset_delta)));
-        }
-        look(expected, record);
-        expected += 1;
+        look(count, record.map_err(|error| invalid(error.to_string()))?);
+        count += 1;
     }
-    if expected != header.count {
-        return Err(invalid(format!("it counts {} records, but has {expected}", header.count)));
+    if count != header.count {
+        return Err(invalid(format!("it counts {} records, but has {count}", header.count)));
     }
     Ok(())
 }

@@ -80,9 +80,11 @@ fn create(broker: &mut Broker, wanted: &CreatableTopic, validate_only: bool) -> 
         ),
         ..CreatableTopicResult::default()
     };
-    if !validate_only {
-        result.topic_id = broker.create_topic(&wanted.name, partitions, configs).id;
-    }
+    // The topic that would be created has an id too, though nobody will ever see it again.
+    result.topic_id = match validate_only {
+        true => broker.random.uuid(),
+        false => broker.create_topic(&wanted.name, partitions, configs).id,
+    };
     Ok(result)
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::Topics;
 use crate::broker::{Broker, Call};
 use crate::wire::messages::delete_topics::{DeletableTopicResult, DeleteTopicState, Request, Response};
 use crate::wire::{ErrorCode, Uuid};
@@ -12,39 +13,47 @@ use crate::wire::{ErrorCode, Uuid};
 pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     let by_name = |name| DeleteTopicState { name: Some(name), topic_id: Uuid::ZERO };
     let wanted: Vec<_> = request.topic_names.into_iter().map(by_name).chain(request.topics).collect();
+    // Whether by name or by id, a topic can be named once.
+    let wanted: Vec<_> = wanted.into_iter().map(|topic| (identity(&broker.topics, &topic), topic)).collect();
     let mut times = HashMap::new();
-    for topic in &wanted {
-        *times.entry((topic.name.clone(), topic.topic_id)).or_insert(0) += 1;
+    for (identity, _) in &wanted {
+        *times.entry(identity.clone()).or_insert(0) += 1;
     }
     let mut responses = Vec::new();
-    for DeleteTopicState { name, topic_id } in wanted {
-        let Some(times) = times.remove(&(name.clone(), topic_id)) else { continue };
+    for (identity, topic) in wanted {
+        let Some(times) = times.remove(&identity) else { continue };
         let outcome = if times > 1 {
             Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name or id.".to_owned()))
         } else {
-            delete(broker, name.as_deref(), topic_id, call.version)
+            delete(broker, &topic, call.version)
         };
-        let deleted = outcome.as_ref().ok().cloned();
-        let (error_code, message) = outcome.err().unwrap_or_default();
-        let (name, topic_id) = deleted.map_or((name, topic_id), |(name, id)| (Some(name), id));
-        let error_message = error_code.is_error().then_some(message);
-        responses.push(DeletableTopicResult { name, topic_id, error_code, error_message });
+        let (name, (error_code, error_message)) = match outcome {
+            Ok(name) => (Some(name), (ErrorCode::NONE, None)),
+            Err((error, message)) => (topic.name, (error, Some(message))),
+        };
+        responses.push(DeletableTopicResult { name, topic_id: identity.1, error_code, error_message });
     }
     Response { responses, ..Response::default() }
 }
 
-/// Deletes one topic and gives its name and id.
-fn delete(
-    broker: &mut Broker,
-    name: Option<&str>,
-    id: Uuid,
-    version: i16,
-) -> Result<(String, Uuid), (ErrorCode, String)> {
+/// Which topic is meant: by its id alone if it exists, else by what the request says.
+fn identity(topics: &Topics, wanted: &DeleteTopicState) -> (Option<String>, Uuid) {
+    let known = match &wanted.name {
+        Some(_) if wanted.topic_id != Uuid::ZERO => None,
+        Some(name) => topics.get(name),
+        None => topics.by_id(wanted.topic_id),
+    };
+    known.map_or_else(|| (wanted.name.clone(), wanted.topic_id), |known| (None, known.id))
+}
+
+/// Deletes one topic and gives its name.
+fn delete(broker: &mut Broker, wanted: &DeleteTopicState, version: i16) -> Result<String, (ErrorCode, String)> {
     if !broker.config.delete_topic_enable {
         let disabled = if version < 3 { ErrorCode::INVALID_REQUEST } else { ErrorCode::TOPIC_DELETION_DISABLED };
         return Err((disabled, "Topic deletion is disabled.".to_owned()));
     }
-    let found = match name {
+    let id = wanted.topic_id;
+    let found = match &wanted.name {
         Some(_) if id != Uuid::ZERO => {
             return Err((ErrorCode::INVALID_REQUEST, "You may not specify both topic name and topic id.".to_owned()));
         }
@@ -59,7 +68,7 @@ fn delete(
     broker.topics.delete(&name);
     broker.groups.forget_topic(&name);
     broker.parking.touch_topic(id);
-    Ok((name, id))
+    Ok(name)
 }
 
 fn unknown_message(error: ErrorCode) -> &'static str {

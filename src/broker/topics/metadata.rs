@@ -15,7 +15,14 @@ use crate::wire::messages::metadata::{
 };
 use crate::wire::{ErrorCode, Uuid};
 
+/// The first version in which a topic can be asked for by its id alone.
+const BY_ID_FROM: i16 = 12;
+
 pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
+    let asked = request.topics.iter().flatten();
+    if call.version < BY_ID_FROM && asked.clone().any(|topic| topic.name.is_none() || topic.topic_id != Uuid::ZERO) {
+        return refuse(request);
+    }
     let (host, port) = broker.endpoint(&call.client);
     let node_id = broker.config.node_id;
     let operations = request.include_topic_authorized_operations;
@@ -23,8 +30,11 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         None => broker.topics.sorted().into_iter().map(|topic| describe(topic, node_id, operations)).collect(),
         Some(wanted) => {
             let mut seen = HashSet::new();
+            // Who asks for some topics by id gets an answer for these alone.
+            let by_id = wanted.iter().any(|topic| topic.topic_id != Uuid::ZERO);
             wanted
                 .iter()
+                .filter(|topic| !by_id || topic.topic_id != Uuid::ZERO)
                 .filter(|topic| seen.insert((topic.topic_id, &topic.name)))
                 .map(|topic| one(broker, topic, request.allow_auto_topic_creation, operations))
                 .collect()
@@ -41,6 +51,18 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         },
         ..Response::default()
     }
+}
+
+/// Ids came into the request before they could be used: versions 10 and 11 have the field and must leave it alone.
+fn refuse(request: Request) -> Response {
+    let topic = |topic: MetadataRequestTopic| MetadataResponseTopic {
+        error_code: ErrorCode::INVALID_REQUEST,
+        name: Some(topic.name.unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..MetadataResponseTopic::default()
+    };
+    let topics = request.topics.into_iter().flatten().map(topic).collect();
+    Response { topics, ..Response::default() }
 }
 
 /// The topics that are asked for, or `None` for all: version 0 has no null and says so with an empty list.
@@ -61,18 +83,13 @@ fn one(
         topic_id: wanted.topic_id,
         ..MetadataResponseTopic::default()
     };
-    let Some(name) = &wanted.name else {
+    if wanted.topic_id != Uuid::ZERO {
         return match broker.topics.by_id(wanted.topic_id) {
             Some(topic) => describe(topic, node_id, operations),
             None => failed(ErrorCode::UNKNOWN_TOPIC_ID, None),
         };
-    };
-    if wanted.topic_id != Uuid::ZERO {
-        return match broker.topics.by_id(wanted.topic_id) {
-            Some(topic) => describe(topic, node_id, operations),
-            None => failed(ErrorCode::UNKNOWN_TOPIC_ID, Some(name.clone())),
-        };
     }
+    let Some(name) = &wanted.name else { return failed(ErrorCode::UNKNOWN_TOPIC_ID, None) };
     if let Some(topic) = broker.topics.get(name) {
         return describe(topic, node_id, operations);
     }

@@ -116,6 +116,17 @@ func rawFrames(t *T) {
 	response, err := tagged.read(withVersion(9, metadataRequest(topic)), 1)
 	t.ok("answer to a request with unknown tags", err)
 	t.dump("unknown tags and no client id", response)
+
+	// librdkafka leaves three bytes behind its requests for the metadata of all topics.
+	longer := t.raw()
+	frame = append(metadata(longer), 0, 0, 0)
+	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
+	_, err = longer.socket.Write(frame)
+	t.ok("write", err)
+	response, err = longer.read(withVersion(9, metadataRequest(topic)), longer.correlation)
+	t.ok("answer to a request with bytes left over", err)
+	t.dump("bytes left over after the body", response)
+
 	whole := t.raw()
 	_, err = whole.socket.Write(metadata(whole)[:20])
 	t.ok("write", err)

@@ -230,88 +230,96 @@ func forgotten(request *kmsg.FetchRequest, topic string, id [16]byte, partitions
 
 func rawFetchSessions(t *T) {
 	for _, version := range []int16{7, 12, 13, 18} {
-		topic, id := t.rawTopic(fmt.Sprintf("v%d", version), 3)
-		t.fill(topic, 0, 2)
-		t.fill(topic, 1, 1)
-		r := t.raw()
-		add := func(partition int32, value string) {
-			r.show("more", 9, produceRequest(topic, id, partition, batchBytes(newBatch(value))))
-		}
-		full := fetchTopic(topic, id, fetchPartition(0, 0), fetchPartition(1, 0), fetchPartition(2, 0))
-		opened := ask[*kmsg.FetchResponse](r, version, sessioned(0, 0, full))
-		session := opened.SessionID
-		t.check(session > 0, "the session's id is %d", session)
-		t.dump(fmt.Sprintf("v%d full", version), opened)
-		r.show("the same once more", version, sessioned(session, 1))
-		r.show("moved to the end", version, sessioned(session, 2, fetchTopic(topic, id, fetchPartition(0, 2), fetchPartition(1, 1))))
-		r.show("nothing new", version, sessioned(session, 3))
-		add(2, "first")
-		r.show("new in partition 2", version, sessioned(session, 4))
-		r.show("partition 2 moved on", version, sessioned(session, 5, fetchTopic(topic, id, fetchPartition(2, 1))))
-		add(1, "second")
-		r.show("partition 1 forgotten", version, forgotten(sessioned(session, 6), topic, id, 1))
-		r.show("partition 1 back", version, sessioned(session, 7, fetchTopic(topic, id, fetchPartition(1, 1))))
-		r.show("one out of range", version, sessioned(session, 8, fetchTopic(topic, id, fetchPartition(0, 50))))
-		r.show("still out of range", version, sessioned(session, 9))
-		r.show("an unknown partition", version, sessioned(session, 10, fetchTopic(topic, id, fetchPartition(0, 2), fetchPartition(7, 0))))
-		r.show("still unknown", version, sessioned(session, 11))
-		r.show("unknown one forgotten", version, forgotten(sessioned(session, 12), topic, id, 7))
-		r.show("forgot what was not there", version, forgotten(sessioned(session, 13), topic, id, 9))
-		r.show("wrong epoch", version, sessioned(session, 99))
-		r.show("old epoch", version, sessioned(session, 13))
-		r.show("right epoch after all", version, sessioned(session, 14))
-		r.show("unknown session", version, sessioned(session+1, 1))
-		r.show("unknown session's end", version, sessioned(session+1, -1))
-		r.show("no session but an epoch", version, sessioned(0, 5, full))
-		replaced := ask[*kmsg.FetchResponse](r, version, sessioned(session, 0, full))
-		t.check(replaced.SessionID > 0 && replaced.SessionID != session, "the session that replaces %d is %d", session, replaced.SessionID)
-		t.dump(fmt.Sprintf("v%d replaced by a new session", version), replaced)
-		r.show("the old one afterwards", version, sessioned(session, 15))
-		r.show("the new one goes on", version, sessioned(replaced.SessionID, 1, fetchTopic(topic, id, fetchPartition(0, 2), fetchPartition(1, 2), fetchPartition(2, 1))))
-		r.show("its end, with a last fetch", version, sessioned(replaced.SessionID, -1, fetchTopic(topic, id, fetchPartition(2, 0))))
-		r.show("after its end", version, sessioned(replaced.SessionID, 2))
-		empty := ask[*kmsg.FetchResponse](r, version, sessioned(0, 0))
-		t.dump(fmt.Sprintf("v%d full without partitions", version), empty)
-
-		other := t.raw()
-		second := ask[*kmsg.FetchResponse](other, version, sessioned(0, 0, fetchTopic(topic, id, fetchPartition(0, 2)))).SessionID
-		waiting := sessioned(second, 1)
-		waiting.MinBytes, waiting.MaxWaitMillis = 1, 10000
-		other.send(withVersion(version, waiting))
-		time.Sleep(50 * time.Millisecond)
-		add(0, "wakes the session")
-		other.showNext("incremental fetch that waited", version)
+		t.fetchSessions(version)
 	}
+}
+
+func (t *T) fetchSessions(version int16) {
+	topic, id := t.rawTopic(fmt.Sprintf("v%d", version), 3)
+	t.fill(topic, 0, 2)
+	t.fill(topic, 1, 1)
+	r := t.raw()
+	add := func(partition int32, value string) {
+		r.show("more", 9, produceRequest(topic, id, partition, batchBytes(newBatch(value))))
+	}
+	full := fetchTopic(topic, id, fetchPartition(0, 0), fetchPartition(1, 0), fetchPartition(2, 0))
+	opened := ask[*kmsg.FetchResponse](r, version, sessioned(0, 0, full))
+	session := opened.SessionID
+	t.check(session > 0, "the session's id is %d", session)
+	t.dump(fmt.Sprintf("v%d full", version), opened)
+	r.show("the same once more", version, sessioned(session, 1))
+	r.show("moved to the end", version, sessioned(session, 2, fetchTopic(topic, id, fetchPartition(0, 2), fetchPartition(1, 1))))
+	r.show("nothing new", version, sessioned(session, 3))
+	add(2, "first")
+	r.show("new in partition 2", version, sessioned(session, 4))
+	r.show("partition 2 moved on", version, sessioned(session, 5, fetchTopic(topic, id, fetchPartition(2, 1))))
+	add(1, "second")
+	r.show("partition 1 forgotten", version, forgotten(sessioned(session, 6), topic, id, 1))
+	r.show("partition 1 back", version, sessioned(session, 7, fetchTopic(topic, id, fetchPartition(1, 1))))
+	r.show("one out of range", version, sessioned(session, 8, fetchTopic(topic, id, fetchPartition(0, 50))))
+	r.show("still out of range", version, sessioned(session, 9))
+	r.show("an unknown partition", version, sessioned(session, 10, fetchTopic(topic, id, fetchPartition(0, 2), fetchPartition(7, 0))))
+	r.show("still unknown", version, sessioned(session, 11))
+	r.show("unknown one forgotten", version, forgotten(sessioned(session, 12), topic, id, 7))
+	r.show("forgot what was not there", version, forgotten(sessioned(session, 13), topic, id, 9))
+	r.show("wrong epoch", version, sessioned(session, 99))
+	r.show("old epoch", version, sessioned(session, 13))
+	r.show("right epoch after all", version, sessioned(session, 14))
+	r.show("unknown session", version, sessioned(session+1, 1))
+	r.show("unknown session's end", version, sessioned(session+1, -1))
+	r.show("no session but an epoch", version, sessioned(0, 5, full))
+	replaced := ask[*kmsg.FetchResponse](r, version, sessioned(session, 0, full))
+	t.check(replaced.SessionID > 0 && replaced.SessionID != session, "the session that replaces %d is %d", session, replaced.SessionID)
+	t.dump(fmt.Sprintf("v%d replaced by a new session", version), replaced)
+	r.show("the old one afterwards", version, sessioned(session, 15))
+	r.show("the new one goes on", version, sessioned(replaced.SessionID, 1, fetchTopic(topic, id, fetchPartition(0, 2), fetchPartition(1, 2), fetchPartition(2, 1))))
+	r.show("its end, with a last fetch", version, sessioned(replaced.SessionID, -1, fetchTopic(topic, id, fetchPartition(2, 0))))
+	r.show("after its end", version, sessioned(replaced.SessionID, 2))
+	empty := ask[*kmsg.FetchResponse](r, version, sessioned(0, 0))
+	t.dump(fmt.Sprintf("v%d full without partitions", version), empty)
+
+	other := t.raw()
+	second := ask[*kmsg.FetchResponse](other, version, sessioned(0, 0, fetchTopic(topic, id, fetchPartition(0, 2)))).SessionID
+	waiting := sessioned(second, 1)
+	waiting.MinBytes, waiting.MaxWaitMillis = 1, 10000
+	other.send(withVersion(version, waiting))
+	time.Sleep(50 * time.Millisecond)
+	add(0, "wakes the session")
+	other.showNext("incremental fetch that waited", version)
 }
 
 // rawFetchSessionsTopics deletes and creates topics that a session holds.
 func rawFetchSessionsTopics(t *T) {
 	for _, version := range []int16{12, 13, 18} {
-		topic, id := t.rawTopic(fmt.Sprintf("v%d", version), 1)
-		kept, keptID := t.rawTopic(fmt.Sprintf("v%d-kept", version), 1)
-		t.fill(topic, 0, 1)
-		t.fill(kept, 0, 1)
-		r := t.raw()
-		opened := ask[*kmsg.FetchResponse](r, version, sessioned(0, 0, fetchTopic(topic, id, fetchPartition(0, 0)), fetchTopic(kept, keptID, fetchPartition(0, 0))))
-		t.dump(fmt.Sprintf("v%d full", version), opened)
-		session := opened.SessionID
-		r.show("deleted", 6, deleteByName(topic))
-		t.untilGone(r, topic)
-		epoch := int32(0)
-		next := func(what string, topics ...kmsg.FetchRequestTopic) {
-			epoch++
-			r.show(what, version, sessioned(session, epoch, topics...))
-		}
-		next("after the topic is gone")
-		next("once more")
-		_, newID := t.rawTopic(fmt.Sprintf("v%d", version), 1)
-		t.check(newID != id, "the topic created anew has the same id")
-		t.fill(topic, 0, 2)
-		next("after it is back")
-		next("asked for with the new id", fetchTopic(topic, newID, fetchPartition(0, 0)))
-		next("asked for with a name or id that nobody has", fetchTopic(t.name+".nobody", [16]byte{3}, fetchPartition(0, 0)))
-		next("still nobody's")
+		t.fetchSessionsTopics(version)
 	}
+}
+
+func (t *T) fetchSessionsTopics(version int16) {
+	topic, id := t.rawTopic(fmt.Sprintf("v%d", version), 1)
+	kept, keptID := t.rawTopic(fmt.Sprintf("v%d-kept", version), 1)
+	t.fill(topic, 0, 1)
+	t.fill(kept, 0, 1)
+	r := t.raw()
+	opened := ask[*kmsg.FetchResponse](r, version, sessioned(0, 0, fetchTopic(topic, id, fetchPartition(0, 0)), fetchTopic(kept, keptID, fetchPartition(0, 0))))
+	t.dump(fmt.Sprintf("v%d full", version), opened)
+	session := opened.SessionID
+	r.show("deleted", 6, deleteByName(topic))
+	t.untilGone(r, topic)
+	epoch := int32(0)
+	next := func(what string, topics ...kmsg.FetchRequestTopic) {
+		epoch++
+		r.show(what, version, sessioned(session, epoch, topics...))
+	}
+	next("after the topic is gone")
+	next("once more")
+	_, newID := t.rawTopic(fmt.Sprintf("v%d", version), 1)
+	t.check(newID != id, "the topic created anew has the same id")
+	t.fill(topic, 0, 2)
+	next("after it is back")
+	next("asked for with the new id", fetchTopic(topic, newID, fetchPartition(0, 0)))
+	next("asked for with a name or id that nobody has", fetchTopic(t.name+".nobody", [16]byte{3}, fetchPartition(0, 0)))
+	next("still nobody's")
 }
 
 func listRequest(topic string, partitions ...kmsg.ListOffsetsRequestTopicPartition) *kmsg.ListOffsetsRequest {

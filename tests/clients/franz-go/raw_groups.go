@@ -107,53 +107,57 @@ func (r *rawConnection) join(version int16, what string, request *kmsg.JoinGroup
 func rawJoinGroup(t *T) {
 	t.coordinator()
 	for version := int16(0); version <= 9; version++ {
-		r := t.rawAs("client-one")
-		group := fmt.Sprintf("%s.v%d", t.name, version)
-		syncVersion, heartbeatVersion, leaveVersion := min(version, 5), min(version, 4), min(version, 5)
-		describeVersion := min(version, 6)
-
-		r.show("describe before", describeVersion, describeRequest(group))
-		request := r.newMember(version, "member", joinRequest(group, "", "range", "roundrobin"))
-		joined := r.join(version, "member joins", request)
-		member := joined.MemberID
-		t.check(strings.HasPrefix(member, "client-one-"), "the member id is %q", member)
-		t.equal("leader", joined.LeaderID, member)
-		r.show("describe before the sync", describeVersion, describeRequest(group))
-		r.show("heartbeat before the sync", heartbeatVersion, heartbeatRequest(group, member, joined.Generation))
-		r.show("sync", syncVersion, syncRequest(group, member, joined.Generation, member, "the assignment"))
-		r.show("heartbeat", heartbeatVersion, heartbeatRequest(group, member, joined.Generation))
-		r.show("describe", describeVersion, describeRequest(group))
-		r.show("sync again", syncVersion, syncRequest(group, member, joined.Generation))
-
-		again := joinRequest(group, member, "range", "roundrobin")
-		rejoined := r.join(version, "the leader joins again", again)
-		r.show("sync of the old generation", syncVersion, syncRequest(group, member, joined.Generation))
-		r.show("heartbeat of the old generation", heartbeatVersion, heartbeatRequest(group, member, joined.Generation))
-		r.show("sync of the new generation", syncVersion, syncRequest(group, member, rejoined.Generation, member, "another"))
-		r.show("heartbeat of a generation to come", heartbeatVersion, heartbeatRequest(group, member, rejoined.Generation+1))
-		if version >= 5 {
-			other := syncRequest(group, member, rejoined.Generation)
-			other.Protocol = pointer("roundrobin")
-			r.show("sync with another protocol", 5, other)
-			other = syncRequest(group, member, rejoined.Generation)
-			other.ProtocolType = pointer("connect")
-			r.show("sync with another protocol type", 5, other)
-			other.ProtocolType, other.Protocol = nil, nil
-			r.show("sync with neither", 5, other)
-		}
-		r.show("leave", leaveVersion, leaveRequest(group, leaving(member, nil)))
-		r.show("describe after", describeVersion, describeRequest(group))
-		r.show("heartbeat after", heartbeatVersion, heartbeatRequest(group, member, rejoined.Generation))
-		r.show("leave again", leaveVersion, leaveRequest(group, leaving(member, nil)))
-
-		later := r.newMember(version, "later member", joinRequest(group, "", "sticky"))
-		r.join(version, "another member joins the empty group", later)
+		t.groupOfOne(version)
 	}
 	authorized := describeRequest(t.name+".v9", t.name+".v0")
 	authorized.IncludeAuthorizedOperations = true
 	r := t.raw()
 	r.show("describe two with operations", 3, authorized)
 	r.show("describe two with operations", 6, authorized)
+}
+
+func (t *T) groupOfOne(version int16) {
+	r := t.rawAs("client-one")
+	group := fmt.Sprintf("%s.v%d", t.name, version)
+	syncVersion, heartbeatVersion, leaveVersion := min(version, 5), min(version, 4), min(version, 5)
+	describeVersion := min(version, 6)
+
+	r.show("describe before", describeVersion, describeRequest(group))
+	request := r.newMember(version, "member", joinRequest(group, "", "range", "roundrobin"))
+	joined := r.join(version, "member joins", request)
+	member := joined.MemberID
+	t.check(strings.HasPrefix(member, "client-one-"), "the member id is %q", member)
+	t.equal("leader", joined.LeaderID, member)
+	r.show("describe before the sync", describeVersion, describeRequest(group))
+	r.show("heartbeat before the sync", heartbeatVersion, heartbeatRequest(group, member, joined.Generation))
+	r.show("sync", syncVersion, syncRequest(group, member, joined.Generation, member, "the assignment"))
+	r.show("heartbeat", heartbeatVersion, heartbeatRequest(group, member, joined.Generation))
+	r.show("describe", describeVersion, describeRequest(group))
+	r.show("sync again", syncVersion, syncRequest(group, member, joined.Generation))
+
+	again := joinRequest(group, member, "range", "roundrobin")
+	rejoined := r.join(version, "the leader joins again", again)
+	r.show("sync of the old generation", syncVersion, syncRequest(group, member, joined.Generation))
+	r.show("heartbeat of the old generation", heartbeatVersion, heartbeatRequest(group, member, joined.Generation))
+	r.show("sync of the new generation", syncVersion, syncRequest(group, member, rejoined.Generation, member, "another"))
+	r.show("heartbeat of a generation to come", heartbeatVersion, heartbeatRequest(group, member, rejoined.Generation+1))
+	if version >= 5 {
+		other := syncRequest(group, member, rejoined.Generation)
+		other.Protocol = pointer("roundrobin")
+		r.show("sync with another protocol", 5, other)
+		other = syncRequest(group, member, rejoined.Generation)
+		other.ProtocolType = pointer("connect")
+		r.show("sync with another protocol type", 5, other)
+		other.ProtocolType, other.Protocol = nil, nil
+		r.show("sync with neither", 5, other)
+	}
+	r.show("leave", leaveVersion, leaveRequest(group, leaving(member, nil)))
+	r.show("describe after", describeVersion, describeRequest(group))
+	r.show("heartbeat after", heartbeatVersion, heartbeatRequest(group, member, rejoined.Generation))
+	r.show("leave again", leaveVersion, leaveRequest(group, leaving(member, nil)))
+
+	later := r.newMember(version, "later member", joinRequest(group, "", "sticky"))
+	r.join(version, "another member joins the empty group", later)
 }
 
 func rawJoinGroupErrors(t *T) {
@@ -206,88 +210,92 @@ func rawJoinGroupErrors(t *T) {
 func rawRebalance(t *T) {
 	t.coordinator()
 	for _, version := range []int16{2, 5, 9} {
-		group := fmt.Sprintf("%s.v%d", t.name, version)
-		heartbeatVersion, syncVersion := min(version, 4), min(version, 5)
-		a, b, c := t.rawAs("a"), t.rawAs("b"), t.rawAs("c")
-		joinA := a.newMember(version, "a", joinRequest(group, "", "range", "roundrobin"))
-		first := a.join(version, "a joins", joinA)
-		memberA := first.MemberID
-		a.show("a syncs", syncVersion, syncRequest(group, memberA, first.Generation, memberA, "a alone"))
-
-		joinB := b.newMember(version, "b", joinRequest(group, "", "roundrobin", "range", "sticky"))
-		b.send(withVersion(version, joinB))
-		t.until("a's heartbeat tells of the rebalance", func() bool {
-			return ask[*kmsg.HeartbeatResponse](a, heartbeatVersion, heartbeatRequest(group, memberA, first.Generation)).ErrorCode != 0
-		})
-		a.show("a's heartbeat", heartbeatVersion, heartbeatRequest(group, memberA, first.Generation))
-		a.show("a's sync in the rebalance", syncVersion, syncRequest(group, memberA, first.Generation))
-		c.show("describe in the rebalance", min(version, 6), describeRequest(group))
-		second := a.join(version, "a joins again", joinRequest(group, memberA, "range", "roundrobin"))
-		answerB := b.receive().(*kmsg.JoinGroupResponse)
-		t.showAnswer("b's join", version, answerB)
-		memberB := answerB.MemberID
-		t.equal("generation of b", answerB.Generation, second.Generation)
-		t.equal("leader", answerB.LeaderID, memberA)
-		b.send(withVersion(syncVersion, syncRequest(group, memberB, second.Generation)))
-		b.clientPause()
-		a.show("heartbeat before the leader syncs", heartbeatVersion, heartbeatRequest(group, memberA, second.Generation))
-		a.show("a syncs for both", syncVersion, syncRequest(group, memberA, second.Generation, memberA, "a of two", memberB, "b of two"))
-		b.showNext("b's sync", syncVersion)
-		c.show("describe two", min(version, 6), describeRequest(group))
-
-		joinC := c.newMember(version, "c", joinRequest(group, "", "range", "sticky"))
-		c.send(withVersion(version, joinC))
-		t.until("b's heartbeat tells of the rebalance", func() bool {
-			return ask[*kmsg.HeartbeatResponse](b, heartbeatVersion, heartbeatRequest(group, memberB, second.Generation)).ErrorCode != 0
-		})
-		b.send(withVersion(version, joinRequest(group, memberB, "roundrobin", "range", "sticky")))
-		b.clientPause()
-		third := a.join(version, "a joins a third time", joinRequest(group, memberA, "range", "roundrobin"))
-		t.showAnswer("b's second join", version, b.receive())
-		answerC := c.receive().(*kmsg.JoinGroupResponse)
-		t.showAnswer("c's join", version, answerC)
-		memberC := answerC.MemberID
-		c.send(withVersion(syncVersion, syncRequest(group, memberC, third.Generation)))
-		b.send(withVersion(syncVersion, syncRequest(group, memberB, third.Generation)))
-		b.clientPause()
-		// The leader leaves c out: it gets an empty assignment.
-		a.show("a syncs for two of three", syncVersion, syncRequest(group, memberA, third.Generation, memberA, "a of three", memberB, "b of three", "nobody", "lost"))
-		b.showNext("b's second sync", syncVersion)
-		c.showNext("c's sync", syncVersion)
-
-		// The leader goes; the others join again, and one of them leads: which one is left to the broker.
-		a.show("the leader leaves", min(version, 5), leaveRequest(group, leaving(memberA, nil)))
-		b.show("b's heartbeat after that", heartbeatVersion, heartbeatRequest(group, memberB, third.Generation))
-		b.send(withVersion(version, joinRequest(group, memberB, "roundrobin", "range", "sticky")))
-		b.clientPause()
-		fourth := ask[*kmsg.JoinGroupResponse](c, version, joinRequest(group, memberC, "range", "sticky"))
-		afterB := b.receive().(*kmsg.JoinGroupResponse)
-		t.equal("generation", afterB.Generation, fourth.Generation)
-		t.equal("leader", afterB.LeaderID, fourth.LeaderID)
-		t.show(fmt.Sprintf("v%d b and c without a", version), fmt.Sprintf("generation %d, members told %d, protocol %s", fourth.Generation, len(fourth.Members)+len(afterB.Members), *fourth.Protocol))
-
-		// A member that does not lead joins again with the same protocols: nothing changes once the group is stable.
-		leader, follower, leaderID, followerID := b, c, memberB, memberC
-		followerProtocols := []string{"range", "sticky"}
-		if fourth.LeaderID == memberC {
-			leader, follower, leaderID, followerID = c, b, memberC, memberB
-			followerProtocols = []string{"roundrobin", "range", "sticky"}
-		}
-		leader.send(withVersion(syncVersion, func() *kmsg.SyncGroupRequest {
-			request := syncRequest(group, leaderID, fourth.Generation, leaderID, "leader of two", followerID, "follower of two")
-			request.Protocol = fourth.Protocol
-			return request
-		}()))
-		leader.receive()
-		sync := syncRequest(group, followerID, fourth.Generation)
-		sync.Protocol = fourth.Protocol
-		follower.show("follower syncs", syncVersion, sync)
-		same := ask[*kmsg.JoinGroupResponse](follower, version, joinRequest(group, followerID, followerProtocols...))
-		t.show(fmt.Sprintf("v%d a follower joins again unchanged", version), fmt.Sprintf("%s, same generation: %v, members told: %d", codeName(same.ErrorCode), same.Generation == fourth.Generation, len(same.Members)))
-		leader.show("the leader's heartbeat", heartbeatVersion, heartbeatRequest(group, leaderID, fourth.Generation))
-		sync.Generation = same.Generation
-		follower.show("follower syncs again", syncVersion, sync)
+		t.rebalance(version)
 	}
+}
+
+func (t *T) rebalance(version int16) {
+	group := fmt.Sprintf("%s.v%d", t.name, version)
+	heartbeatVersion, syncVersion := min(version, 4), min(version, 5)
+	a, b, c := t.rawAs("a"), t.rawAs("b"), t.rawAs("c")
+	joinA := a.newMember(version, "a", joinRequest(group, "", "range", "roundrobin"))
+	first := a.join(version, "a joins", joinA)
+	memberA := first.MemberID
+	a.show("a syncs", syncVersion, syncRequest(group, memberA, first.Generation, memberA, "a alone"))
+
+	joinB := b.newMember(version, "b", joinRequest(group, "", "roundrobin", "range", "sticky"))
+	b.send(withVersion(version, joinB))
+	t.until("a's heartbeat tells of the rebalance", func() bool {
+		return ask[*kmsg.HeartbeatResponse](a, heartbeatVersion, heartbeatRequest(group, memberA, first.Generation)).ErrorCode != 0
+	})
+	a.show("a's heartbeat", heartbeatVersion, heartbeatRequest(group, memberA, first.Generation))
+	a.show("a's sync in the rebalance", syncVersion, syncRequest(group, memberA, first.Generation))
+	c.show("describe in the rebalance", min(version, 6), describeRequest(group))
+	second := a.join(version, "a joins again", joinRequest(group, memberA, "range", "roundrobin"))
+	answerB := b.receive().(*kmsg.JoinGroupResponse)
+	t.showAnswer("b's join", version, answerB)
+	memberB := answerB.MemberID
+	t.equal("generation of b", answerB.Generation, second.Generation)
+	t.equal("leader", answerB.LeaderID, memberA)
+	b.send(withVersion(syncVersion, syncRequest(group, memberB, second.Generation)))
+	b.clientPause()
+	a.show("heartbeat before the leader syncs", heartbeatVersion, heartbeatRequest(group, memberA, second.Generation))
+	a.show("a syncs for both", syncVersion, syncRequest(group, memberA, second.Generation, memberA, "a of two", memberB, "b of two"))
+	b.showNext("b's sync", syncVersion)
+	c.show("describe two", min(version, 6), describeRequest(group))
+
+	joinC := c.newMember(version, "c", joinRequest(group, "", "range", "sticky"))
+	c.send(withVersion(version, joinC))
+	t.until("b's heartbeat tells of the rebalance", func() bool {
+		return ask[*kmsg.HeartbeatResponse](b, heartbeatVersion, heartbeatRequest(group, memberB, second.Generation)).ErrorCode != 0
+	})
+	b.send(withVersion(version, joinRequest(group, memberB, "roundrobin", "range", "sticky")))
+	b.clientPause()
+	third := a.join(version, "a joins a third time", joinRequest(group, memberA, "range", "roundrobin"))
+	t.showAnswer("b's second join", version, b.receive())
+	answerC := c.receive().(*kmsg.JoinGroupResponse)
+	t.showAnswer("c's join", version, answerC)
+	memberC := answerC.MemberID
+	c.send(withVersion(syncVersion, syncRequest(group, memberC, third.Generation)))
+	b.send(withVersion(syncVersion, syncRequest(group, memberB, third.Generation)))
+	b.clientPause()
+	// The leader leaves c out: it gets an empty assignment.
+	a.show("a syncs for two of three", syncVersion, syncRequest(group, memberA, third.Generation, memberA, "a of three", memberB, "b of three", "nobody", "lost"))
+	b.showNext("b's second sync", syncVersion)
+	c.showNext("c's sync", syncVersion)
+
+	// The leader goes; the others join again, and one of them leads: which one is left to the broker.
+	a.show("the leader leaves", min(version, 5), leaveRequest(group, leaving(memberA, nil)))
+	b.show("b's heartbeat after that", heartbeatVersion, heartbeatRequest(group, memberB, third.Generation))
+	b.send(withVersion(version, joinRequest(group, memberB, "roundrobin", "range", "sticky")))
+	b.clientPause()
+	fourth := ask[*kmsg.JoinGroupResponse](c, version, joinRequest(group, memberC, "range", "sticky"))
+	afterB := b.receive().(*kmsg.JoinGroupResponse)
+	t.equal("generation", afterB.Generation, fourth.Generation)
+	t.equal("leader", afterB.LeaderID, fourth.LeaderID)
+	t.show(fmt.Sprintf("v%d b and c without a", version), fmt.Sprintf("generation %d, members told %d, protocol %s", fourth.Generation, len(fourth.Members)+len(afterB.Members), *fourth.Protocol))
+
+	// A member that does not lead joins again with the same protocols: nothing changes once the group is stable.
+	leader, follower, leaderID, followerID := b, c, memberB, memberC
+	followerProtocols := []string{"range", "sticky"}
+	if fourth.LeaderID == memberC {
+		leader, follower, leaderID, followerID = c, b, memberC, memberB
+		followerProtocols = []string{"roundrobin", "range", "sticky"}
+	}
+	leader.send(withVersion(syncVersion, func() *kmsg.SyncGroupRequest {
+		request := syncRequest(group, leaderID, fourth.Generation, leaderID, "leader of two", followerID, "follower of two")
+		request.Protocol = fourth.Protocol
+		return request
+	}()))
+	leader.receive()
+	sync := syncRequest(group, followerID, fourth.Generation)
+	sync.Protocol = fourth.Protocol
+	follower.show("follower syncs", syncVersion, sync)
+	same := ask[*kmsg.JoinGroupResponse](follower, version, joinRequest(group, followerID, followerProtocols...))
+	t.show(fmt.Sprintf("v%d a follower joins again unchanged", version), fmt.Sprintf("%s, same generation: %v, members told: %d", codeName(same.ErrorCode), same.Generation == fourth.Generation, len(same.Members)))
+	leader.show("the leader's heartbeat", heartbeatVersion, heartbeatRequest(group, leaderID, fourth.Generation))
+	sync.Generation = same.Generation
+	follower.show("follower syncs again", syncVersion, sync)
 }
 
 // clientPause lets a request reach the broker before another connection's next one.
@@ -364,63 +372,7 @@ func static(request *kmsg.JoinGroupRequest, instance string) *kmsg.JoinGroupRequ
 func rawStaticMembers(t *T) {
 	t.coordinator()
 	for _, version := range []int16{5, 6, 7, 8, 9} {
-		group := fmt.Sprintf("%s.v%d", t.name, version)
-		syncVersion := min(version-2, 5)
-		a, b, again := t.rawAs("a"), t.rawAs("b"), t.rawAs("again")
-		sync := func(r *rawConnection, what, member, instance string, generation int32, assignments ...string) {
-			request := syncRequest(group, member, generation, assignments...)
-			request.InstanceID = &instance
-			r.show(what, syncVersion, request)
-		}
-		heartbeat := func(r *rawConnection, what, member, instance string, generation int32) {
-			request := heartbeatRequest(group, member, generation)
-			request.InstanceID = &instance
-			r.show(what, 4, request)
-		}
-		first := a.join(version, "instance a joins", static(joinRequest(group, "", "range"), "a"))
-		sync(a, "a syncs", first.MemberID, "a", first.Generation, first.MemberID, "a alone")
-		b.send(withVersion(version, static(joinRequest(group, "", "range"), "b")))
-		t.until("a's heartbeat tells of the rebalance", func() bool {
-			return ask[*kmsg.HeartbeatResponse](a, 4, heartbeatRequest(group, first.MemberID, first.Generation)).ErrorCode != 0
-		})
-		second := a.join(version, "a joins again", static(joinRequest(group, first.MemberID, "range"), "a"))
-		joinedB := b.receive().(*kmsg.JoinGroupResponse)
-		t.showAnswer("instance b's join", version, joinedB)
-		b.send(withVersion(syncVersion, func() *kmsg.SyncGroupRequest {
-			request := syncRequest(group, joinedB.MemberID, second.Generation)
-			request.InstanceID = pointer("b")
-			return request
-		}()))
-		b.clientPause()
-		sync(a, "a syncs for both", first.MemberID, "a", second.Generation, first.MemberID, "a of two", joinedB.MemberID, "b of two")
-		b.showNext("b's sync", syncVersion)
-		a.show("describe", min(version, 6), describeRequest(group))
-
-		// b is started anew: it gets another member id and the assignment that it had, and nobody has to join again.
-		restarted := again.join(version, "b joins as a new process", static(joinRequest(group, "", "range"), "b"))
-		t.check(restarted.MemberID != joinedB.MemberID, "b has its old member id")
-		sync(again, "the new b syncs", restarted.MemberID, "b", restarted.Generation)
-		heartbeat(a, "a's heartbeat", first.MemberID, "a", second.Generation)
-		heartbeat(b, "the old b's heartbeat", joinedB.MemberID, "b", second.Generation)
-		sync(b, "the old b syncs", joinedB.MemberID, "b", second.Generation)
-		b.show("the old b joins again", version, static(joinRequest(group, joinedB.MemberID, "range"), "b"))
-		commit := commitRequest(group)
-		commit.MemberID, commit.InstanceID, commit.Generation = joinedB.MemberID, pointer("b"), second.Generation
-		b.show("the old b commits nothing", 8, commit)
-		b.show("the old b's heartbeat without its instance", 4, heartbeatRequest(group, joinedB.MemberID, second.Generation))
-
-		// The leader is started anew, and once more with other metadata.
-		leader := a.join(version, "the leader joins as a new process", static(joinRequest(group, "", "range"), "a"))
-		sync(a, "the new leader syncs", leader.MemberID, "a", leader.Generation)
-		a.show("describe after the restarts", min(version, 6), describeRequest(group))
-		heartbeat(again, "the new b's heartbeat", restarted.MemberID, "b", restarted.Generation)
-
-		b.show("leave by the wrong member id", 5, leaveRequest(group, leaving(joinedB.MemberID, pointer("b"))))
-		b.show("leave by instance ids, one of them unknown", 5, leaveRequest(group, leaving("", pointer("b")), leaving("", pointer("unknown"))))
-		a.show("describe after b left", min(version, 6), describeRequest(group))
-		heartbeat(a, "a's heartbeat after b left", leader.MemberID, "a", leader.Generation)
-		a.show("a leaves", 4, leaveRequest(group, leaving(leader.MemberID, pointer("a"))))
-		a.show("describe after all left", min(version, 6), describeRequest(group))
+		t.staticMembers(version)
 	}
 	// An instance id that is not allowed, and one with a member id that nobody has.
 	r := t.raw()
@@ -432,6 +384,66 @@ func rawStaticMembers(t *T) {
 	joined := r.join(7, "instance joins", static(joinRequest(group, "", "range"), "instance"))
 	r.show("the instance with another member id", 7, static(joinRequest(group, "nobody", "range"), "instance"))
 	t.show("members of the group", len(joined.Members))
+}
+
+func (t *T) staticMembers(version int16) {
+	group := fmt.Sprintf("%s.v%d", t.name, version)
+	syncVersion := min(version-2, 5)
+	a, b, again := t.rawAs("a"), t.rawAs("b"), t.rawAs("again")
+	sync := func(r *rawConnection, what, member, instance string, generation int32, assignments ...string) {
+		request := syncRequest(group, member, generation, assignments...)
+		request.InstanceID = &instance
+		r.show(what, syncVersion, request)
+	}
+	heartbeat := func(r *rawConnection, what, member, instance string, generation int32) {
+		request := heartbeatRequest(group, member, generation)
+		request.InstanceID = &instance
+		r.show(what, 4, request)
+	}
+	first := a.join(version, "instance a joins", static(joinRequest(group, "", "range"), "a"))
+	sync(a, "a syncs", first.MemberID, "a", first.Generation, first.MemberID, "a alone")
+	b.send(withVersion(version, static(joinRequest(group, "", "range"), "b")))
+	t.until("a's heartbeat tells of the rebalance", func() bool {
+		return ask[*kmsg.HeartbeatResponse](a, 4, heartbeatRequest(group, first.MemberID, first.Generation)).ErrorCode != 0
+	})
+	second := a.join(version, "a joins again", static(joinRequest(group, first.MemberID, "range"), "a"))
+	joinedB := b.receive().(*kmsg.JoinGroupResponse)
+	t.showAnswer("instance b's join", version, joinedB)
+	b.send(withVersion(syncVersion, func() *kmsg.SyncGroupRequest {
+		request := syncRequest(group, joinedB.MemberID, second.Generation)
+		request.InstanceID = pointer("b")
+		return request
+	}()))
+	b.clientPause()
+	sync(a, "a syncs for both", first.MemberID, "a", second.Generation, first.MemberID, "a of two", joinedB.MemberID, "b of two")
+	b.showNext("b's sync", syncVersion)
+	a.show("describe", min(version, 6), describeRequest(group))
+
+	// b is started anew: it gets another member id and the assignment that it had, and nobody has to join again.
+	restarted := again.join(version, "b joins as a new process", static(joinRequest(group, "", "range"), "b"))
+	t.check(restarted.MemberID != joinedB.MemberID, "b has its old member id")
+	sync(again, "the new b syncs", restarted.MemberID, "b", restarted.Generation)
+	heartbeat(a, "a's heartbeat", first.MemberID, "a", second.Generation)
+	heartbeat(b, "the old b's heartbeat", joinedB.MemberID, "b", second.Generation)
+	sync(b, "the old b syncs", joinedB.MemberID, "b", second.Generation)
+	b.show("the old b joins again", version, static(joinRequest(group, joinedB.MemberID, "range"), "b"))
+	commit := commitRequest(group)
+	commit.MemberID, commit.InstanceID, commit.Generation = joinedB.MemberID, pointer("b"), second.Generation
+	b.show("the old b commits nothing", 8, commit)
+	b.show("the old b's heartbeat without its instance", 4, heartbeatRequest(group, joinedB.MemberID, second.Generation))
+
+	// The leader is started anew, and once more with other metadata.
+	leader := a.join(version, "the leader joins as a new process", static(joinRequest(group, "", "range"), "a"))
+	sync(a, "the new leader syncs", leader.MemberID, "a", leader.Generation)
+	a.show("describe after the restarts", min(version, 6), describeRequest(group))
+	heartbeat(again, "the new b's heartbeat", restarted.MemberID, "b", restarted.Generation)
+
+	b.show("leave by the wrong member id", 5, leaveRequest(group, leaving(joinedB.MemberID, pointer("b"))))
+	b.show("leave by instance ids, one of them unknown", 5, leaveRequest(group, leaving("", pointer("b")), leaving("", pointer("unknown"))))
+	a.show("describe after b left", min(version, 6), describeRequest(group))
+	heartbeat(a, "a's heartbeat after b left", leader.MemberID, "a", leader.Generation)
+	a.show("a leaves", 4, leaveRequest(group, leaving(leader.MemberID, pointer("a"))))
+	a.show("describe after all left", min(version, 6), describeRequest(group))
 }
 
 func rawLeaveGroup(t *T) {

@@ -67,6 +67,11 @@ func rawProduce(t *T) {
 	r.show("after acks 0", 9, produceRequest(topic, id, 0, batchBytes(newBatch("loud"))))
 	t.showPartition(r, "what is there at the end", topic, 0)
 
+	// Versions 0 to 2 are advertised for the sake of old clients, and not served.
+	for version := int16(0); version <= 2; version++ {
+		old := t.raw()
+		old.showClosed(fmt.Sprintf("v%d", version), old.frame(withVersion(version, produceRequest(topic, id, 0, batchBytes(newBatch("old"))))))
+	}
 	wrong := produceRequest(t.name+".unknown", id, 0, batchBytes(newBatch("a")))
 	wrong.Acks = 0
 	r.showClosed("acks 0 to an unknown topic", r.frame(withVersion(9, wrong)))

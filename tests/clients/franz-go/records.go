@@ -234,8 +234,8 @@ func big(t *T) {
 	topic := t.createTopic("topic", 1)
 	options := []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(4 << 20), kgo.RecordRetries(3)}
 	random := rand.New(rand.NewSource(2))
-	// A batch with one record has 61 bytes of its own and here 14 of the record: the largest value below 1048588 in all.
-	for _, size := range []int{1_000_000, 1048588 - 61 - 12, 1048588 - 61 - 11, 1048588, 2_000_000} {
+	// Around a value this large lie 61 bytes of its batch and 11 of its record; 1048588 is the most that a batch may have in all.
+	for _, size := range []int{1_000_000, 1048588 - 61 - 11, 1048588 - 61 - 10, 2_000_000} {
 		value := make([]byte, size)
 		random.Read(value)
 		record := &kgo.Record{Topic: topic, Value: value, Timestamp: at(firstTimestamp)}

@@ -166,7 +166,7 @@ def three(seen, client, assignor):
 
 
 def static_member(seen, client):
-    """A static member may go and come back without the others noticing, and its successor fences it."""
+    """A static member may go and come back without the others noticing."""
     group = Group(seen, client, "static-member", "range")
     group.join("a", "instance-a")
     group.join("b", "instance-b")
@@ -185,6 +185,15 @@ def static_member(seen, client):
     seen.equal("restarted: same partitions", after == before, True)
     seen.equal("restarted: the other saw no rebalance", group.members["b"].assignments == rebalances, True)
 
+
+def static_member_fenced(seen, client):
+    """A second live member with the same instance id takes the place of the first, which learns it."""
+    group = Group(seen, client, "static-member-fenced", "range")
+    group.join("a", "instance-a")
+    group.join("b", "instance-b")
+    group.stable("two members")
+    group.produce_and_consume("two members")
+    rebalances = group.members["b"].assignments
     fenced = group.members["a"]
     group.join("a", "instance-a")
 

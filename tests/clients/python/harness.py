@@ -23,6 +23,18 @@ PROGRAM_SECONDS = 240
 WAIT_SECONDS = 25
 # A fixed past instant, so that explicit timestamps are the same in every run.
 EPOCH_MS = 1_700_000_000_000
+BAD_NAMES = ["with space", "with/slash", "ümlaut", ".", "..", "", "a" * 250]
+# The topic configs that are shown: those of everyday use, whose defaults do not depend on the machine.
+CONFIGS = [
+    "cleanup.policy",
+    "compression.type",
+    "delete.retention.ms",
+    "max.message.bytes",
+    "message.timestamp.type",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+]
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 # The largest value that fits a record without key and headers into a batch of message.max.bytes, 1048588 by default.
 LARGEST_VALUE = 1_048_516
@@ -40,7 +52,9 @@ class Mismatch(Exception):
 
 
 def sent(key=None, value=None, headers=(), timestamp=EPOCH_MS, partition=0):
-    as_bytes = lambda text: text.encode() if isinstance(text, str) else text
+    def as_bytes(text):
+        return text.encode() if isinstance(text, str) else text
+
     return Sent(as_bytes(key), as_bytes(value), [(name, as_bytes(v)) for name, v in headers], timestamp, partition)
 
 
@@ -70,9 +84,40 @@ def round_trip_records(partition=0, null_headers=True, null_key_and_value=True):
 
 
 def plain_records(count, partitions=1, prefix="", start=0):
-    return [
-        sent(f"{prefix}k{i}", f"{prefix}v{i}", (), EPOCH_MS + i, i % partitions) for i in range(start, start + count)
-    ]
+    return [sent(f"{prefix}k{i}", f"{prefix}v{i}", (), EPOCH_MS + i, i % partitions) for i in range(start, start + count)]
+
+
+# Times to look up where record i of a partition with 60 records has the time EPOCH_MS + 100 * i, and the offset to find.
+LOOKUPS = [
+    ("before the first", 1, 0),
+    ("the first", EPOCH_MS, 0),
+    ("exact", EPOCH_MS + 3000, 30),
+    ("between", EPOCH_MS + 3001, 31),
+    ("the last", EPOCH_MS + 5900, 59),
+    ("after the last", EPOCH_MS + 5901, None),
+]
+
+
+# Times, after EPOCH_MS, of records that are not in the order of their times, and the times to look up.
+UNORDERED_MS = [10, 30, 20, 20, 50, 40]
+UNORDERED_LOOKUPS_MS = [0, 11, 20, 25, 31, 40, 45, 50]
+
+
+def unordered_found(after_ms):
+    """The first offset whose record is at or after the time, and its time."""
+    return next((offset, EPOCH_MS + ms) for offset, ms in enumerate(UNORDERED_MS) if ms >= after_ms)
+
+
+def unordered_records():
+    return [sent("k", "v", (), EPOCH_MS + ms) for ms in UNORDERED_MS]
+
+
+def records_for_lookups(partition):
+    return [sent(f"k{i}", "v", (), EPOCH_MS + 100 * i, partition) for i in range(60)]
+
+
+# What four writers write at the same time into two partitions.
+WRITERS = [[sent(f"w{w}", f"{w}:{i}", (), EPOCH_MS, i % 2) for i in range(400)] for w in range(4)]
 
 
 def varied_records(count, seed=7):
@@ -190,7 +235,7 @@ class Seen:
         """Compares every record of every partition: `wanted` as sent, its offsets contiguous from `first_offset`."""
         got = sorted(got, key=lambda record: (record.partition, record.offset))
         expected = expected_records(wanted, first_offset, timestamp_type)
-        for i, (mine, theirs) in enumerate(zip(expected, got)):
+        for i, (mine, theirs) in enumerate(zip(expected, got, strict=False)):
             if mine != theirs:
                 raise Mismatch(f"{what}: record {i}: expected {show_record(mine)}, but got {show_record(theirs)}")
         if len(got) != len(expected):
@@ -203,6 +248,17 @@ class Seen:
             self.saw(what, f"{len(got)} records, {size} bytes of values, sha256 {digest(got)}")
 
 
+def check_writers(seen, records):
+    """That of all that WRITERS wrote nothing is missing, and each writer's order is kept."""
+    for w, wanted in enumerate(WRITERS):
+        for p in range(2):
+            mine = [r.value for r in records if r.key == f"w{w}".encode() and r.partition == p]
+            in_order = mine == [r.value for r in wanted if r.partition == p]
+            seen.equal(f"writer {w} partition {p}: complete and in order", in_order, True)
+    contiguous = all(sorted(r.offset for r in records if r.partition == p) == list(range(800)) for p in range(2))
+    seen.equal("offsets contiguous", contiguous, True)
+
+
 def expected_records(wanted, first_offset, timestamp_type):
     by_partition = defaultdict(list)
     for record in wanted:
@@ -212,10 +268,6 @@ def expected_records(wanted, first_offset, timestamp_type):
         for partition in sorted(by_partition)
         for i, r in enumerate(by_partition[partition])
     ]
-
-
-def by_value(records):
-    return {record.value: record for record in records}
 
 
 def error_of(call, *args, **kwargs):

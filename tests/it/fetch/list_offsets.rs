@@ -140,3 +140,24 @@ fn a_batch_that_promises_more_than_it_holds_is_passed_over() {
     assert_eq!(found(driver, &topic, 50), (100, 1));
     assert_eq!(found(driver, &topic, 400), (-1, -1));
 }
+
+#[test]
+fn a_partition_may_be_named_once() {
+    let driver = &mut Driver::default();
+    let (first, second) = (create_topic(driver, "first", 2), create_topic(driver, "second", 1));
+    let wanted = |partition_index| ListOffsetsPartition { partition_index, timestamp: LATEST, ..Default::default() };
+    let topic = |topic: &Topic, partitions| ListOffsetsTopic { name: topic.name.clone(), partitions };
+    let topics = vec![topic(&first, vec![wanted(0), wanted(1), wanted(0)]), topic(&second, vec![wanted(0)])];
+    let connection = driver.connect();
+    let response = driver.ask(connection, 7, &Request { replica_id: -1, topics, ..Default::default() });
+    let seen: Vec<_> = response
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|one| (topic.name.as_str(), one.partition_index, one.error_code)))
+        .collect();
+    for answer in &seen {
+        let twice = *answer == ("first", 0, ErrorCode::INVALID_REQUEST);
+        assert!(twice || answer.2 == ErrorCode::NONE, "{seen:?}");
+    }
+    assert!(seen.iter().any(|answer| answer.2 == ErrorCode::INVALID_REQUEST), "{seen:?}");
+}
