@@ -1,6 +1,7 @@
 mod clients;
 mod clients_rust;
 mod codec;
+mod damage;
 mod docs;
 mod driver;
 mod fetch;

@@ -110,7 +110,6 @@ fn malformed_records_are_refused_and_leave_no_trace() {
     check("cut at the last byte", good.slice(..good.len() - 1), invalid);
     check("cut behind the header", good.slice(..HEADER_BYTES), invalid);
     check("two batches", [&good[..], &good].concat().into(), invalid);
-    check("a byte too many", [&good[..], &[0]].concat().into(), invalid);
     check("a negative length", with_length(&good, -1), corrupt);
     check("a length of zero", with_length(&good, 0), corrupt);
     check("a length shorter than the header", with_length(&good.slice(..60), 48), corrupt);
@@ -164,6 +163,16 @@ fn malformed_records_are_refused_and_leave_no_trace() {
     check("a skipped offset", Batch::of_records(&[Record { offset_delta: 1, ..Record::default() }]), invalid);
     let twice = [Record::default(), Record::default()];
     check("the same offset twice", Batch::of_records(&twice), invalid);
+}
+
+#[test]
+fn bytes_behind_a_batch_that_are_no_batch_are_ignored() {
+    let driver = &mut Driver::default();
+    let topic = create_topic(driver, "orders", 1);
+    let batch = Batch::of(&["some", "values"]);
+    let with_rest = [&batch.encode()[..], &[1, 2, 3]].concat().into();
+    assert_eq!(produce_bytes(driver, 9, &topic, 0, with_rest).error_code, ErrorCode::NONE);
+    assert_eq!(fetched(driver, &topic, 0, 0), batch.stored_at(0));
 }
 
 #[test]

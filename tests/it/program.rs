@@ -225,6 +225,19 @@ fn the_later_source_of_a_setting_wins() {
 }
 
 #[test]
+fn settings_without_effect_are_named_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("server.properties");
+    fs::write(&file, "log.dirs=/nowhere\nnum.io.threads=8\nnum.partition=3\n").expect("a file");
+    let file = file.to_str().expect("a path in UTF-8");
+    let broker = start(&[file]);
+    check_log(&broker, "INFO", "Ignoring settings that mean nothing here: log.dirs, num.io.threads");
+    let unknown = format!("Ignoring 'num.partition' (from {file}, line 3): Kafka has no such setting");
+    check_log(&broker, "WARN", &unknown);
+    assert_eq!(default_partitions(&broker), 1);
+}
+
+#[test]
 fn an_address_to_tell_clients() {
     let broker = start(&["--advertise", "broker.example:1234"]);
     let response = metadata_of(&mut broker.connect(), "orders");
@@ -473,6 +486,23 @@ fn answers_that_nobody_reads_do_not_pile_up() {
     assert!((0..100).all(|_| producer.is_served()));
     let grown = broker.peak_memory() - before;
     assert!(grown < 8 << 20, "{grown} bytes for answers to {} clients that do not read", sockets.len());
+}
+
+#[test]
+#[cfg(unix)]
+fn without_file_descriptors_it_serves_whom_it_has_and_recovers() {
+    let script = "ulimit -n 30 && exec \"$0\" --listen localhost:0";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_kafka-rs")]).env_remove("RUST_LOG");
+    let broker = Running::start(&mut shell);
+    let mut first = broker.connect();
+    assert!(first.is_served());
+    let mut sockets: Vec<_> = (0..60).map(|_| broker.connect()).collect();
+    broker.wait_for_log("Cannot accept connections");
+    assert!((0..100).all(|_| first.is_served()));
+    let mut last = sockets.pop().expect("the one that came last");
+    drop(sockets);
+    assert!(last.is_served() && broker.connect().is_served());
 }
 
 #[test]

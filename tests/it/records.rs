@@ -9,8 +9,11 @@ const CRC_START: usize = 21;
 /// The timestamp of the first record of [`Batch::of`]; the others follow a millisecond apart.
 pub const FIRST_TIMESTAMP: i64 = 1_600_000_000_000;
 
+#[cfg(feature = "compression")]
 pub const GZIP: i16 = 1;
+#[cfg(feature = "compression")]
 pub const SNAPPY: i16 = 2;
+#[cfg(feature = "compression")]
 pub const LZ4: i16 = 3;
 pub const ZSTD: i16 = 4;
 pub const TRANSACTIONAL: i16 = 0x10;

@@ -104,8 +104,11 @@ fn is_ready(topics: &Topics, fetch: &PendingFetch) -> bool {
         }
         match check(topics, wanted, fetch.by_id) {
             Ok((_, partition)) => {
-                let limit = size(wanted.max_bytes);
-                bytes += partition.log.available_bytes(wanted.fetch_offset, limit).min(limit);
+                let limit = size(wanted.max_bytes).min(fetch.max_bytes);
+                let available = partition.log.available_bytes(wanted.fetch_offset, limit).min(limit);
+                // The first batch comes whole whatever the limit is, so it counts whole.
+                let first = if bytes == 0 { partition.log.read(wanted.fetch_offset, 0, true).length() } else { 0 };
+                bytes += available.max(first);
                 found = true;
             }
             Err(Obstacle::Unknown(_)) => {}
