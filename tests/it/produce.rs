@@ -137,7 +137,7 @@ fn malformed_records_are_refused_and_leave_no_trace() {
     check(
         "a transaction's records",
         Batch { attributes: TRANSACTIONAL, ..batch.clone() }.by(1, 0, 0),
-        ErrorCode::INVALID_TXN_STATE,
+        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     );
     check("a producer without a sequence", batch.clone().by(1, 0, -1), invalid);
     check("a producer without an epoch", batch.clone().by(1, -1, 0), invalid);
