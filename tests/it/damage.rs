@@ -116,7 +116,8 @@ fn no_request_brings_the_broker_down() {
         let versions = api.min_version.max(if key == produce::Request::KEY { 3 } else { 0 })..=api.max_version;
         let version = versions.clone().nth(random.next_u64() as usize % versions.count()).expect("a version");
         let connection = driver.connect();
-        driver.send_body(connection, api, version, damage(&mut random, &make(&topic, version)));
+        driver.submit_body(connection, api, version, damage(&mut random, &make(&topic, version)));
+        driver.end_turn();
         match (driver.closed(connection), driver.is_waiting(connection)) {
             (Some(_), _) => closed += 1,
             (None, true) => waiting += 1,

@@ -140,7 +140,7 @@ fn malformed_records_are_refused_and_leave_no_trace() {
         ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     );
     check("a producer without a sequence", batch.clone().by(1, 0, -1), invalid);
-    check("a producer without an epoch", batch.clone().by(1, -1, 0), invalid);
+    check("a producer without an epoch", batch.clone().by(1, -1, 0), ErrorCode::INVALID_PRODUCER_EPOCH);
 
     let of_bytes = |records: Vec<u8>| Batch { records, ..Batch::of(&["one"]) };
     let record = Record { key: Some(b"k".to_vec()), headers: vec![("h".to_owned(), None)], ..Record::default() };
@@ -160,9 +160,16 @@ fn malformed_records_are_refused_and_leave_no_trace() {
             );
         }
     }
-    check("a skipped offset", Batch::of_records(&[Record { offset_delta: 1, ..Record::default() }]), invalid);
-    let twice = [Record::default(), Record::default()];
-    check("the same offset twice", Batch::of_records(&twice), invalid);
+}
+
+#[test]
+fn offsets_inside_a_batch_are_its_producers_business() {
+    let driver = &mut Driver::default();
+    let topic = create_topic(driver, "orders", 1);
+    let batch = Batch::of_records(&[Record::default(), Record::default()]);
+    assert_eq!(produce(driver, &topic, 0, &batch), 0);
+    assert_eq!(fetched(driver, &topic, 0, 0), batch.stored_at(0));
+    assert_eq!(end_offset(driver, &topic, 0), 2);
 }
 
 #[test]

@@ -100,6 +100,22 @@ fn one_turn_that_appends_to_several_partitions_wakes_once_and_brings_all() {
 }
 
 #[test]
+fn several_appends_in_one_turn_are_one_answer() {
+    let driver = &mut Driver::default();
+    let topic = create_topic(driver, "orders", 1);
+    let connection = park(driver, &Fetch::of(vec![want(&topic, 0, 0)]).waiting(1_000, 1));
+    let batch = Batch::of(&["a"]);
+    for _ in 0..3 {
+        let producer = driver.connect();
+        driver.submit(producer, 12, &produce_request(1, &[(&topic, 0, batch.encode())]));
+    }
+    assert!(driver.is_waiting(connection), "nobody is woken in the middle of a turn");
+    driver.end_turn();
+    let stored: Vec<_> = (0..3).map(|offset| batch.stored_at(offset)).collect();
+    assert_eq!(taken(driver, connection), [(0, ErrorCode::NONE, stored.concat().into())]);
+}
+
+#[test]
 fn bytes_of_all_partitions_count_together() {
     let driver = &mut Driver::default();
     let topic = create_topic(driver, "orders", 3);
