@@ -119,11 +119,8 @@ impl SessionPartition {
         self.high_watermark = data.high_watermark;
         news |= self.log_start_offset != data.log_start_offset;
         self.log_start_offset = data.log_start_offset;
-        if data.error_code.is_error() || data.diverging_epoch != Default::default() {
-            // The client must hear of it again once it is well.
-            self.high_watermark = -1;
-            news = true;
-        }
+        // What goes wrong has no high watermark, so the client hears of it each time, and once more when it is well again.
+        news |= data.error_code.is_error() || data.diverging_epoch != Default::default();
         news
     }
 }

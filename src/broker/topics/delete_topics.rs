@@ -16,22 +16,26 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     // Whether by name or by id, a topic can be named once.
     let wanted: Vec<_> = wanted.into_iter().map(|topic| (identity(&broker.topics, &topic), topic)).collect();
     let mut times = HashMap::new();
-    for (identity, _) in &wanted {
-        *times.entry(identity.clone()).or_insert(0) += 1;
+    for (identity, topic) in &wanted {
+        let (times, by_id) = times.entry(identity.clone()).or_insert((0, false));
+        *times += 1;
+        *by_id |= topic.topic_id != Uuid::ZERO;
     }
     let mut responses = Vec::new();
     for (identity, topic) in wanted {
-        let Some(times) = times.remove(&identity) else { continue };
+        let Some((times, by_id)) = times.remove(&identity) else { continue };
         let outcome = if times > 1 {
             Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name or id.".to_owned()))
         } else {
             delete(broker, &topic, call.version)
         };
+        // Of a topic that is named twice, Kafka tells the id only if the client has told it.
+        let topic_id = if times > 1 && !by_id { Uuid::ZERO } else { identity.1 };
         let (name, (error_code, error_message)) = match outcome {
             Ok(name) => (Some(name), (ErrorCode::NONE, None)),
             Err((error, message)) => (topic.name, (error, Some(message))),
         };
-        responses.push(DeletableTopicResult { name, topic_id: identity.1, error_code, error_message });
+        responses.push(DeletableTopicResult { name, topic_id, error_code, error_message });
     }
     Response { responses, ..Response::default() }
 }

@@ -84,6 +84,7 @@ fails() {
 plain() {
     sed -E -e "s/${BOOTSTRAP//./\\.}/BOOTSTRAP/g" \
         -e 's/BOOTSTRAP\/[0-9]+/BOOTSTRAP\/N/g' \
+        -e 's/\(from broker (N|[0-9]+|-1): BOOTSTRAP\/(N|bootstrap)\)/(from a broker)/' \
         -e 's/broker [0-9]+/broker N/g' \
         -e 's/^%([0-9])\|[0-9.]+\|/%\1|/'
 }
