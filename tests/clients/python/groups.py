@@ -114,6 +114,15 @@ class Group:
 
         self.seen.records(what, wait_until(came, f"{RECORDS} records, {what}").values(), records, first_offset)
 
+    def all_committed(self):
+        expected = dict.fromkeys(range(PARTITIONS), self.produced // PARTITIONS)
+
+        def done():
+            self.poll()
+            return self.client.committed(self.name, self.topic, PARTITIONS) == expected
+
+        wait_until(done, "the commits of all that was read")
+
     def emptied(self):
         described = self.client.describe(self.name)
         self.seen.equal("after all left: state", described.state, "Empty")
@@ -194,6 +203,8 @@ def static_member_fenced(seen, client):
     group.stable("two members")
     group.produce_and_consume("two members")
     rebalances = group.members["b"].assignments
+    # What the first has not committed yet would come again.
+    group.all_committed()
     fenced = group.members["a"]
     group.join("a", "instance-a")
 
