@@ -1,11 +1,16 @@
-//! Looks inside the records of a compressed batch.
+//! The codecs of record batches.
 //!
-//! Batches are stored and sent as they came; nothing is ever compressed here. Only a lookup by time needs the records of one
-//! batch, and only it decompresses, once, the batch that holds what it looks for.
+//! Batches are stored and sent as they came. Three things look inside: a lookup by time decompresses the one batch that
+//! holds what it looks for, a topic that is compacted needs the keys, and compaction writes anew what it leaves of a batch.
+//! All of it is part of the feature `compression`. Without it, only what is not compressed can be looked into: a lookup by
+//! time gives the first record of a compressed batch, and compaction keeps compressed batches as they are.
 
 use std::borrow::Cow;
 
 use super::record_batch::Codec;
+
+/// Whether compressed batches can be looked into.
+pub const IS_AVAILABLE: bool = cfg!(feature = "compression");
 
 /// A batch that becomes larger than this is not looked into: a few bytes of an attacker may claim to be terabytes.
 #[cfg(feature = "compression")]
@@ -31,6 +36,34 @@ pub fn decompress(codec: Codec, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
 #[cfg(not(feature = "compression"))]
 pub fn decompress(codec: Codec, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     (codec == Codec::None).then_some(Cow::Borrowed(bytes))
+}
+
+/// Records as the codec writes them, with the codec's usual effort.
+#[cfg(feature = "compression")]
+pub fn compress(codec: Codec, records: &[u8]) -> Option<Cow<'_, [u8]>> {
+    use std::io::Write;
+
+    let compressed = match codec {
+        Codec::None => return Some(Cow::Borrowed(records)),
+        Codec::Gzip => {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            writer.write_all(records).and_then(|()| writer.finish()).ok()?
+        }
+        Codec::Snappy => snap::raw::Encoder::new().compress_vec(records).ok()?,
+        Codec::Lz4 => {
+            let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            writer.write_all(records).ok()?;
+            writer.finish().ok()?
+        }
+        Codec::Zstd => ruzstd::encoding::compress_to_vec(records, ruzstd::encoding::CompressionLevel::Fastest),
+    };
+    Some(Cow::Owned(compressed))
+}
+
+/// Without the feature `compression`, nothing is compressed.
+#[cfg(not(feature = "compression"))]
+pub fn compress(codec: Codec, records: &[u8]) -> Option<Cow<'_, [u8]>> {
+    (codec == Codec::None).then_some(Cow::Borrowed(records))
 }
 
 #[cfg(feature = "compression")]
@@ -79,6 +112,16 @@ mod tests {
         let java = [SNAPPY_JAVA_MAGIC, &[0, 0, 0, 1, 0, 0, 0, 1][..], &length, &block, &length, &block].concat();
         assert_eq!(decompress(Codec::Snappy, &java).as_deref(), Some(&b"abcabcabcabcabcabc"[..]));
         assert_eq!(decompress(Codec::Snappy, &java[..30]), None);
+    }
+
+    #[test]
+    fn what_is_compressed_can_be_read() {
+        let records: Vec<u8> = (0..200_000u32).flat_map(|number| (number % 977).to_be_bytes()).collect();
+        for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+            let compressed = compress(codec, &records).unwrap();
+            assert!(codec == Codec::None || compressed.len() < records.len(), "{codec:?}");
+            assert_eq!(decompress(codec, &compressed).as_deref(), Some(&records[..]), "{codec:?}");
+        }
     }
 
     #[test]

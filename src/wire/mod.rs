@@ -9,6 +9,7 @@
 
 pub mod annotate;
 pub mod compression;
+pub mod control_batch;
 pub mod error_code;
 pub mod header;
 pub mod messages;

@@ -19,12 +19,14 @@ use std::fmt;
 
 use byteorder::{BigEndian, ByteOrder};
 
+use super::compression;
+
 /// Up to where a batch's length does not count: base offset and the length itself.
 pub const LENGTH_END: usize = 12;
 /// Where the records begin.
 pub const HEADER_BYTES: usize = 61;
 /// Where the part begins that the CRC covers.
-const CRC_START: usize = 21;
+pub(super) const CRC_START: usize = 21;
 /// The only format that is produced and stored since Kafka 4.0.
 pub const MAGIC: u8 = 2;
 /// In place of a producer's id, epoch or sequence: the producer is not idempotent.
@@ -34,17 +36,19 @@ pub const NO_TIMESTAMP: i64 = -1;
 
 const CODEC_MASK: i16 = 0x07;
 const LOG_APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
-const CONTROL: i16 = 0x20;
+/// The base timestamp is no record's, but the time from which on compaction drops the batch's deletions (KIP-534).
+const DELETE_HORIZON: i16 = 0x40;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
+pub(super) const CONTROL: i16 = 0x20;
 
-/// How the records of a batch are compressed.
+/// How the records of a batch are compressed, numbered as in its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
+    None = 0,
+    Gzip = 1,
+    Snappy = 2,
+    Lz4 = 3,
+    Zstd = 4,
 }
 
 /// A batch's header, decoded.
@@ -120,6 +124,24 @@ impl BatchHeader {
         self.attributes & LOG_APPEND_TIME != 0
     }
 
+    /// Whether it has all the records that it came with: compaction takes some away, and offsets stay as they are.
+    pub fn is_whole(&self) -> bool {
+        i64::from(self.last_offset_delta) + 1 == i64::from(self.count)
+    }
+
+    /// When a record of this batch was made, or appended if the broker's clock counts.
+    pub fn timestamp_of(&self, record: &Record) -> i64 {
+        match self.is_log_append_time() {
+            true => self.max_timestamp,
+            false => self.base_timestamp.saturating_add(record.timestamp_delta),
+        }
+    }
+
+    /// From when on compaction drops what says that something was deleted, if that has been settled.
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp)
+    }
+
     pub fn is_transactional(&self) -> bool {
         self.attributes & TRANSACTIONAL != 0
     }
@@ -174,13 +196,94 @@ pub fn stamp(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp: i64
     BigEndian::write_u32(&mut batch[17..21], crc);
 }
 
+/// A batch made again of some of its records, in the place of the old one: it has the same first and last offset and the
+/// same sequence numbers, whatever is missing in between. `records` are uncompressed; the batch gets the codec it had.
+pub struct Remade {
+    header: BatchHeader,
+    records: Vec<u8>,
+}
+
+impl Remade {
+    /// Without any records. With a delete horizon the records count their time from that.
+    pub fn new(old: &BatchHeader, delete_horizon_ms: Option<i64>) -> Self {
+        let mut header = BatchHeader { count: 0, max_timestamp: NO_TIMESTAMP, ..*old };
+        if let Some(horizon) = delete_horizon_ms {
+            header.attributes |= DELETE_HORIZON;
+            header.base_timestamp = horizon;
+        }
+        if old.is_log_append_time() {
+            header.max_timestamp = old.max_timestamp;
+        }
+        Self { header, records: Vec::new() }
+    }
+
+    /// Adds a record of the old batch.
+    pub fn push(&mut self, old: &BatchHeader, record: &Record) {
+        let timestamp = old.timestamp_of(record);
+        self.header.count += 1;
+        self.header.max_timestamp = self.header.max_timestamp.max(timestamp);
+        if self.header.base_timestamp == old.base_timestamp {
+            return self.records.extend_from_slice(record.bytes);
+        }
+        let mut body = vec![0];
+        put_varint(&mut body, timestamp.wrapping_sub(self.header.base_timestamp));
+        put_varint(&mut body, record.offset_delta.into());
+        put_varint(&mut self.records, (body.len() + record.content.len()) as i64);
+        self.records.extend_from_slice(&body);
+        self.records.extend_from_slice(record.content);
+    }
+
+    /// The whole batch. `None` if its codec cannot be written or it has become too large for a batch.
+    pub fn finish(mut self) -> Option<(BatchHeader, Vec<u8>)> {
+        let records = compression::compress(self.header.codec()?, &self.records)?;
+        let batch = encode(&mut self.header, &records)?;
+        Some((self.header, batch))
+    }
+}
+
+/// The same records in another codec. `None` if they cannot be read or written.
+pub fn recompress(batch: &[u8], header: &BatchHeader, codec: Codec) -> Option<(BatchHeader, Vec<u8>)> {
+    let records = compression::decompress(header.codec()?, batch.get(HEADER_BYTES..)?)?;
+    let mut header = BatchHeader { attributes: header.attributes & !CODEC_MASK | codec as i16, ..*header };
+    let batch = encode(&mut header, &compression::compress(codec, &records)?)?;
+    Some((header, batch))
+}
+
+/// A batch of a header, which gets its length and checksum, and of records. `None` if it is too large for a batch.
+fn encode(header: &mut BatchHeader, records: &[u8]) -> Option<Vec<u8>> {
+    header.length = i32::try_from(HEADER_BYTES - LENGTH_END + records.len()).ok()?;
+    let mut batch = vec![0; HEADER_BYTES];
+    BigEndian::write_i64(&mut batch[0..8], header.base_offset);
+    BigEndian::write_i32(&mut batch[8..12], header.length);
+    BigEndian::write_i32(&mut batch[12..16], header.partition_leader_epoch);
+    batch[16] = header.magic;
+    BigEndian::write_i16(&mut batch[21..23], header.attributes);
+    BigEndian::write_i32(&mut batch[23..27], header.last_offset_delta);
+    BigEndian::write_i64(&mut batch[27..35], header.base_timestamp);
+    BigEndian::write_i64(&mut batch[35..43], header.max_timestamp);
+    BigEndian::write_i64(&mut batch[43..51], header.producer_id);
+    BigEndian::write_i16(&mut batch[51..53], header.producer_epoch);
+    BigEndian::write_i32(&mut batch[53..57], header.base_sequence);
+    BigEndian::write_i32(&mut batch[57..61], header.count);
+    batch.extend_from_slice(records);
+    header.crc = crc32c::crc32c(&batch[CRC_START..]);
+    BigEndian::write_u32(&mut batch[17..21], header.crc);
+    Some(batch)
+}
+
 /// One record of a batch, as far as the broker looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
+pub struct Record<'a> {
     /// The difference to the batch's base timestamp, in milliseconds.
     pub timestamp_delta: i64,
     pub offset_delta: i32,
-    pub has_key: bool,
+    pub key: Option<&'a [u8]>,
+    /// A record without a value says that its key is deleted.
+    pub has_value: bool,
+    /// The whole record as it stands in the batch.
+    pub bytes: &'a [u8],
+    /// What comes behind the differences: key, value and headers, with their lengths.
+    content: &'a [u8],
 }
 
 /// A record's bytes do not say what they should.
@@ -212,8 +315,8 @@ impl<'a> Records<'a> {
     }
 }
 
-impl Iterator for Records<'_> {
-    type Item = Result<Record, MalformedRecord>;
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, MalformedRecord>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.bytes.is_empty() {
@@ -227,19 +330,22 @@ impl Iterator for Records<'_> {
     }
 }
 
-fn read_record(bytes: &mut &[u8]) -> Option<Record> {
+fn read_record<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
+    let whole = *bytes;
     let length = usize::try_from(varint(bytes)?).ok()?;
     let mut record = bytes.split_off(..length)?;
     let _attributes = record.split_off_first()?;
     let timestamp_delta = varint(&mut record)?;
     let offset_delta = i32::try_from(varint(&mut record)?).ok()?;
-    let has_key = skip_nullable(&mut record)?;
-    skip_nullable(&mut record)?;
+    let content = record;
+    let key = nullable(&mut record)?;
+    let has_value = nullable(&mut record)?.is_some();
     for _ in 0..u32::try_from(varint(&mut record)?).ok()? {
         skip(&mut record)?;
-        skip_nullable(&mut record)?;
+        nullable(&mut record)?;
     }
-    record.is_empty().then_some(Record { timestamp_delta, offset_delta, has_key })
+    let bytes = whole.get(..whole.len() - bytes.len())?;
+    record.is_empty().then_some(Record { timestamp_delta, offset_delta, key, has_value, bytes, content })
 }
 
 /// Skips bytes with their length in front.
@@ -248,11 +354,11 @@ fn skip(bytes: &mut &[u8]) -> Option<()> {
     bytes.split_off(..length).map(|_| ())
 }
 
-/// Skips bytes with their length in front, where -1 stands for null, and says whether there were any.
-fn skip_nullable(bytes: &mut &[u8]) -> Option<bool> {
+/// Takes bytes with their length in front, where -1 stands for null.
+fn nullable<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     match varint(bytes)? {
-        -1 => Some(false),
-        length => bytes.split_off(..usize::try_from(length).ok()?).map(|_| true),
+        -1 => Some(None),
+        length => bytes.split_off(..usize::try_from(length).ok()?).map(Some),
     }
 }
 
@@ -267,6 +373,15 @@ fn varint(bytes: &mut &[u8]) -> Option<i64> {
         }
     }
     None
+}
+
+fn put_varint(bytes: &mut Vec<u8>, value: i64) {
+    let mut value = (value << 1 ^ value >> 63) as u64;
+    while value > 0x7f {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
 }
 
 #[cfg(test)]
@@ -290,21 +405,30 @@ mod tests {
         check(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], Some(i64::MIN));
         check(&[0xff; 11], None);
         check(&[0x80], None);
+        for value in [0, 1, -1, 63, 64, -64, -65, i64::MAX, i64::MIN] {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, value);
+            check(&bytes, Some(value));
+        }
     }
 
     #[test]
     fn a_record_must_fill_its_length() {
         // Attributes 0, timestamp delta 3, offset delta 0, key "k", null value, one header "h" with a null value.
         let record = [0, 6, 0, 2, b'k', 1, 2, 2, b'h', 1];
-        let check = |length: u8, record: &[u8], expect: &[Result<Record, MalformedRecord>]| {
+        let check = |length: u8, record: &[u8], expect: bool| {
             let bytes = [&[length * 2], record].concat();
-            assert_eq!(Records::new(&bytes).collect::<Vec<_>>(), expect, "{bytes:?}");
+            let read: Vec<_> = Records::new(&bytes).collect();
+            let content = &record[3..];
+            let (key, has_value) = (Some(&b"k"[..]), false);
+            let whole = Record { timestamp_delta: 3, offset_delta: 0, key, has_value, bytes: &bytes, content };
+            assert_eq!(read, [if expect { Ok(whole) } else { Err(MalformedRecord) }], "{bytes:?}");
         };
-        check(10, &record, &[Ok(Record { timestamp_delta: 3, offset_delta: 0, has_key: true })]);
-        check(9, &record, &[Err(MalformedRecord)]);
-        check(11, &record, &[Err(MalformedRecord)]);
+        check(10, &record, true);
+        check(9, &record, false);
+        check(11, &record, false);
         let mut lying_key = record;
         lying_key[3] = 40;
-        check(10, &lying_key, &[Err(MalformedRecord)]);
+        check(10, &lying_key, false);
     }
 }

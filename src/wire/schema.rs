@@ -87,6 +87,11 @@ pub trait Field: Sized + Debug {
     fn write_present(&self, writer: &mut Writer) {
         self.write(writer);
     }
+
+    /// The field of a response that tells for how long a quota makes the client wait, if it has one.
+    fn throttle_time_ms(&mut self) -> Option<&mut i32> {
+        None
+    }
 }
 
 /// A value that has an encoding for 'null'.
@@ -96,9 +101,9 @@ pub trait Nullable: Field + Default {
 }
 
 /// The body of a request or a response.
-pub trait Message: Field + Default + PartialEq {}
+pub trait Message: Field + Default + PartialEq + Clone {}
 
-impl<T: Field + Default + PartialEq> Message for T {}
+impl<T: Field + Default + PartialEq + Clone> Message for T {}
 
 impl<T: Nullable> Field for Option<T> {
     const SHAPE: Shape = Shape::Nullable(&T::SHAPE);
@@ -240,6 +245,16 @@ fn write_array<T: Field>(elements: Option<&[T]>, writer: &mut Writer) {
     elements.unwrap_or_default().iter().for_each(|element| element.write(writer));
 }
 
+/// The field with the name `throttle_time_ms`, of a struct's field.
+macro_rules! throttle_time_ms {
+    ($self:ident throttle_time_ms) => {
+        Some(&mut $self.throttle_time_ms)
+    };
+    ($self:ident $other:ident) => {
+        None
+    };
+}
+
 /// Whether a version lies in a field's range; without a range it does.
 macro_rules! in_versions {
     ($version:expr;) => {
@@ -358,6 +373,10 @@ macro_rules! message {
                     writer.tagged_fields(tagged_fields);
                 }
             }
+
+            fn throttle_time_ms(&mut self) -> Option<&mut i32> {
+                None $( .or($crate::wire::schema::throttle_time_ms!(self $field)) )*
+            }
         }
 
         impl $crate::wire::schema::Nullable for $name {
@@ -381,4 +400,4 @@ macro_rules! message {
     )* };
 }
 
-pub(crate) use {default_or, field_shape, in_versions, message};
+pub(crate) use {default_or, field_shape, in_versions, message, throttle_time_ms};
