@@ -1,0 +1,336 @@
+//! Keeping the last record of each key, and dropping those before it.
+//!
+//! A log has a clean part, in which each key stands once, and a dirty one behind it. Cleaning goes over the dirty part once
+//! to find each key's last offset, then over everything up to there to drop the records that are not the last of their key.
+//! The active segment is never cleaned, nor is what belongs to open transactions, nor what is younger than
+//! `min.compaction.lag.ms`.
+//!
+//! ```text
+//!   clean          dirty                     not yet cleanable
+//! [ a1 b2 c3 ] [ a4 a5 ] [ c6 b7 a8 ] [ d9 a10 ……active…… ]     last offsets: a 8, b 7, c 6
+//!   ^ ^  ^       ^  ^ go
+//! ```
+//!
+//! What remains keeps its offset: a batch is made again of the records that stay, with the same first and last offset and
+//! the same sequence numbers. A record without a value says that its key is deleted. It goes as well, but later: the first
+//! cleaning that finds it notes in its batch from when on it may go, `delete.retention.ms` later, so that who reads the
+//! log in the meantime hears of the deletion (KIP-534). The marker of a transaction goes in the same way once no record of
+//! the transaction is left, and the records of aborted transactions go at once. Records without a key, which can only be
+//! from before the topic was compacted, go too.
+//!
+//! A batch that cannot be looked into stays as it is: its keys are not known, so none of its records can be dropped, and
+//! nothing is dropped because of them.
+//!
+//! Cleaning is done in small steps, a chunk at a time, so that clients are served in between. What has been cleaned takes
+//! the place of what was there at once; a reader sees either, and both have every key's last record.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Log;
+use super::chunk::Chunk;
+use super::segment::Segment;
+use super::transactions::Transactions;
+use crate::config::topic::TopicSettings;
+use crate::wire::compression;
+use crate::wire::record_batch::{BatchHeader, HEADER_BYTES, Record, Records, Remade};
+
+/// The memory for the keys of one cleaning. What does not fit is left to the next one.
+const KEYS_BYTES_MAX: usize = 64 << 20;
+/// What a key needs beside its own bytes.
+const KEY_OVERHEAD_BYTES: usize = 48;
+
+/// What there is to clean in a log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cleanable {
+    /// The share of the bytes that are dirty among all that would be looked at.
+    pub dirty_ratio: f64,
+    /// Whether that is enough, or something has waited for `max.compaction.lag.ms`.
+    pub is_due: bool,
+    /// The first offset that is not cleaned yet.
+    dirty_from: i64,
+    /// Up to here, where a segment begins.
+    until: i64,
+}
+
+/// A log being cleaned.
+#[derive(Debug)]
+pub struct Cleaning {
+    phase: Phase,
+    /// Up to here; a chunk begins there.
+    until: i64,
+    /// The last offset of each key of the dirty part.
+    last_offsets: HashMap<Box<[u8]>, i64>,
+    keys_bytes: usize,
+    /// The producers of whose transaction records have been seen, but not the marker yet.
+    open: HashSet<i64>,
+    /// When the deletions that are found now may go.
+    delete_horizon_ms: i64,
+    now_ms: i64,
+}
+
+/// How far a cleaning has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Finding the last offsets; the chunk with this offset is next.
+    Looking { next: i64 },
+    /// Dropping records; the chunk with this offset is next.
+    Dropping { next: i64 },
+}
+
+impl Log {
+    /// What could be cleaned now.
+    pub fn cleanable(&self, settings: &TopicSettings, now_ms: i64) -> Option<Cleanable> {
+        let active = self.segments.back()?;
+        let dirty_from = self.clean_until.max(self.start_offset);
+        // The segment that the stable part ends in is left for later as a whole.
+        let stable = self.segments.iter().rev().find(|segment| segment.base_offset <= self.last_stable_offset())?;
+        let mut until = stable.base_offset.min(active.base_offset);
+        let dirty = || self.segments.iter().filter(|segment| segment.base_offset >= dirty_from);
+        let youngest_ms = now_ms.saturating_sub(settings.min_compaction_lag_ms);
+        if settings.min_compaction_lag_ms > 0 {
+            let young = dirty().find(|segment| segment.largest_timestamp() > youngest_ms);
+            until = young.map_or(until, |segment| until.min(segment.base_offset));
+        }
+        let bytes = |from, to| -> usize {
+            let chunks = self.segments.iter().flat_map(|segment| &segment.chunks);
+            chunks.filter(|chunk| (from..to).contains(&chunk.base_offset())).map(Chunk::length).sum()
+        };
+        let (clean_bytes, dirty_bytes) = (bytes(i64::MIN, dirty_from), bytes(dirty_from, until));
+        if dirty_bytes == 0 {
+            return None;
+        }
+        let oldest_ms = now_ms.saturating_sub(settings.max_compaction_lag_ms);
+        let has_waited = dirty()
+            .filter(|segment| segment.base_offset < active.base_offset)
+            .any(|segment| (1..oldest_ms).contains(&segment.first_timestamp));
+        let dirty_ratio = dirty_bytes as f64 / (clean_bytes + dirty_bytes) as f64;
+        let is_due = has_waited || dirty_ratio > settings.min_cleanable_dirty_ratio;
+        Some(Cleanable { dirty_ratio, is_due, dirty_from, until })
+    }
+
+    /// Goes on with a cleaning by one chunk. Says whether it is done.
+    pub fn clean(&mut self, cleaning: &mut Cleaning, settings: &TopicSettings) -> bool {
+        match cleaning.phase {
+            Phase::Looking { next } => {
+                let Some((chunk, following)) = self.chunk_at(next).filter(|_| next < cleaning.until) else {
+                    self.regroup(cleaning.until, settings);
+                    cleaning.phase = Phase::Dropping { next: self.start_offset.min(self.first_chunk_offset()) };
+                    return false;
+                };
+                cleaning.look_at(chunk, &self.transactions);
+                cleaning.phase = Phase::Looking { next: following };
+                if cleaning.keys_bytes > KEYS_BYTES_MAX {
+                    cleaning.until = cleaning.until.min(following);
+                }
+                false
+            }
+            Phase::Dropping { next } => {
+                let Some(following) = self.drop_from_chunk(next, cleaning) else {
+                    self.clean_until = self.clean_until.max(cleaning.until);
+                    return true;
+                };
+                cleaning.phase = Phase::Dropping { next: following };
+                false
+            }
+        }
+    }
+
+    /// The first chunk that begins at `offset` or behind it, and the offset at which the one behind that begins.
+    fn chunk_at(&self, offset: i64) -> Option<(&Chunk, i64)> {
+        let (segment, chunk) = self.position_at(offset)?;
+        let chunk = &self.segments[segment].chunks[chunk];
+        Some((chunk, self.following(chunk.base_offset())))
+    }
+
+    /// Where the next chunk begins behind the one that begins at `offset`.
+    fn following(&self, offset: i64) -> i64 {
+        let next = self.position_at(offset + 1);
+        next.map_or(self.end_offset, |(segment, chunk)| self.segments[segment].chunks[chunk].base_offset())
+    }
+
+    /// The positions of that chunk's segment and of the chunk in it.
+    fn position_at(&self, offset: i64) -> Option<(usize, usize)> {
+        let before = |segment: &Segment| segment.chunks.last().is_none_or(|last| last.base_offset() < offset);
+        let first = self.segments.iter().position(|segment| !before(segment))?;
+        let chunk = self.segments[first].chunks.partition_point(|chunk| chunk.base_offset() < offset);
+        Some((first, chunk))
+    }
+
+    fn first_chunk_offset(&self) -> i64 {
+        let first = self.segments.iter().find_map(|segment| segment.chunks.first());
+        first.map_or(self.end_offset, Chunk::base_offset)
+    }
+
+    /// Puts small segments in front of `until` together, up to the size that a segment may have.
+    fn regroup(&mut self, until: i64, settings: &TopicSettings) {
+        let bytes_max = usize::try_from(settings.segment_bytes).unwrap_or(0);
+        let mut index = 1;
+        while self.segments.get(index).is_some_and(|segment| segment.base_offset < until)
+            // The segment that is cleaned in part only, and the active one, stay what they are.
+            && self.segments.get(index + 1).is_some_and(|next| next.base_offset <= until)
+        {
+            let (first, second) = (&self.segments[index - 1], &self.segments[index]);
+            let span = self.segments[index + 1].base_offset - first.base_offset;
+            if first.length + second.length > bytes_max || span > i64::from(i32::MAX) {
+                index += 1;
+                continue;
+            }
+            let second = self.segments.remove(index).expect("it was just looked at");
+            self.segments[index - 1].absorb(second);
+        }
+    }
+
+    /// Replaces the chunk that begins at `next` or behind it by what stays of it. Gives the offset to go on from, and
+    /// `None` if there is no further chunk to clean.
+    fn drop_from_chunk(&mut self, next: i64, cleaning: &mut Cleaning) -> Option<i64> {
+        let (segment, chunk) = self.position_at(next)?;
+        let offset = self.segments[segment].chunks[chunk].base_offset();
+        if offset >= cleaning.until {
+            return None;
+        }
+        let following = self.following(offset);
+        let segment = &mut self.segments[segment];
+        let old = segment.take_chunk(chunk);
+        let mut left = old.length() + segment.chunks[chunk..].iter().map(Chunk::length).sum::<usize>();
+        let mut position = chunk;
+        let transactions = &mut self.transactions;
+        old.for_each(|header, batch| {
+            let outcome = cleaning.clean_batch(header, batch, transactions);
+            left -= batch.len();
+            match outcome {
+                Outcome::Kept => segment.keep(&mut position, batch, header, left + batch.len()),
+                Outcome::Remade(header, made) => segment.keep(&mut position, &made, &header, left + made.len()),
+                Outcome::Gone => {}
+            }
+        });
+        if position == segment.chunks.len() {
+            segment.close();
+        }
+        Some(following)
+    }
+}
+
+/// What becomes of a batch.
+enum Outcome {
+    /// It stays, byte for byte.
+    Kept,
+    Remade(BatchHeader, Vec<u8>),
+    Gone,
+}
+
+impl Cleaning {
+    pub fn new(cleanable: &Cleanable, settings: &TopicSettings, now_ms: i64) -> Self {
+        let Cleanable { dirty_from, until, .. } = *cleanable;
+        Self {
+            phase: Phase::Looking { next: dirty_from },
+            until,
+            last_offsets: HashMap::new(),
+            keys_bytes: 0,
+            open: HashSet::new(),
+            delete_horizon_ms: now_ms.saturating_add(settings.delete_retention_ms),
+            now_ms,
+        }
+    }
+
+    /// Notes where the keys of a chunk stand.
+    fn look_at(&mut self, chunk: &Chunk, transactions: &Transactions) {
+        chunk.for_each(|header, batch| {
+            let counts = !header.is_control() && !is_aborted(header, transactions) && header.base_offset < self.until;
+            if let Some(records) = records(header, batch).filter(|_| counts) {
+                for record in Records::new(&records).map_while(Result::ok) {
+                    let offset = header.base_offset + i64::from(record.offset_delta);
+                    record.key.into_iter().for_each(|key| self.note(key, offset));
+                }
+            }
+        });
+    }
+
+    fn note(&mut self, key: &[u8], offset: i64) {
+        match self.last_offsets.get_mut(key) {
+            Some(last) => *last = (*last).max(offset),
+            None => {
+                self.keys_bytes += key.len() + KEY_OVERHEAD_BYTES;
+                self.last_offsets.insert(key.into(), offset);
+            }
+        }
+    }
+
+    fn clean_batch(&mut self, header: &BatchHeader, batch: &[u8], transactions: &mut Transactions) -> Outcome {
+        if header.base_offset >= self.until {
+            return Outcome::Kept;
+        }
+        if header.is_control() {
+            return self.clean_marker(header, batch, transactions);
+        }
+        if header.is_transactional() {
+            self.open.insert(header.producer_id);
+        }
+        if is_aborted(header, transactions) {
+            return Outcome::Gone;
+        }
+        let Some(records) = records(header, batch) else { return Outcome::Kept };
+        let (mut kept, mut deletions) = (Vec::new(), false);
+        for record in Records::new(&records).map_while(Result::ok) {
+            if self.is_kept(header, &record) {
+                deletions |= !record.has_value;
+                kept.push(record);
+            }
+        }
+        let horizon = Some(self.delete_horizon_ms).filter(|_| deletions && header.delete_horizon_ms().is_none());
+        if kept.is_empty() {
+            Outcome::Gone
+        } else if kept.len() as i64 == i64::from(header.count) && horizon.is_none() {
+            Outcome::Kept
+        } else {
+            remake(header, &kept, horizon)
+        }
+    }
+
+    fn is_kept(&self, header: &BatchHeader, record: &Record) -> bool {
+        let Some(key) = record.key else { return false };
+        let offset = header.base_offset + i64::from(record.offset_delta);
+        let is_last = self.last_offsets.get(key).is_none_or(|last| offset >= *last);
+        is_last && (record.has_value || header.delete_horizon_ms().is_none_or(|horizon| self.now_ms < horizon))
+    }
+
+    /// A marker stays while there is something that it says something of, and for a while after that.
+    fn clean_marker(&mut self, header: &BatchHeader, batch: &[u8], transactions: &mut Transactions) -> Outcome {
+        if self.open.remove(&header.producer_id) {
+            return Outcome::Kept;
+        }
+        match header.delete_horizon_ms() {
+            Some(horizon) if horizon <= self.now_ms => {
+                transactions.forget_marker(header.base_offset);
+                Outcome::Gone
+            }
+            Some(_) => Outcome::Kept,
+            None => match records(header, batch) {
+                Some(records) => {
+                    let kept: Vec<_> = Records::new(&records).map_while(Result::ok).collect();
+                    remake(header, &kept, Some(self.delete_horizon_ms))
+                }
+                None => Outcome::Kept,
+            },
+        }
+    }
+}
+
+fn remake(header: &BatchHeader, records: &[Record], horizon: Option<i64>) -> Outcome {
+    let mut remade = Remade::new(header, horizon);
+    records.iter().for_each(|record| remade.push(header, record));
+    match remade.finish() {
+        Some((header, batch)) => Outcome::Remade(header, batch),
+        None => Outcome::Kept,
+    }
+}
+
+fn is_aborted(header: &BatchHeader, transactions: &Transactions) -> bool {
+    header.is_transactional() && transactions.is_aborted(header.producer_id, header.base_offset)
+}
+
+/// The records of a batch, if they can be looked into and are all there.
+fn records<'a>(header: &BatchHeader, batch: &'a [u8]) -> Option<std::borrow::Cow<'a, [u8]>> {
+    let records = compression::decompress(header.codec()?, batch.get(HEADER_BYTES..)?)?;
+    let whole = Records::new(&records).try_fold(0, |count, record| record.is_ok().then_some(count + 1));
+    (whole == Some(header.count)).then_some(records)
+}

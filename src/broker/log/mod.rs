@@ -1,0 +1,207 @@
+//! One partition's log: the record batches as they came, one after the other.
+//!
+//! The log is a sequence of segments, as in Kafka, and each of them a sequence of chunks of memory. A batch is copied into
+//! the last chunk, gets its base offset and leader epoch in place, and is never encoded again unless it is compacted.
+//! Reading gives ranges of chunks, not copies: see [`crate::wire::payload`]. A chunk that the log has let go of lives on
+//! until the last answer that shows it has been written.
+//!
+//! ```text
+//! segments:   [                            ] [                        ] [                active ]
+//! chunks:     [ batch batch ] [ batch batch ] [ batch batch ] [ batch ] [ batch batch ……free…… ]
+//!                       ^ start offset                                              ^ end offset
+//! ```
+//!
+//! [`segment`] says when the next segment begins, [`retention`] which ones are deleted, [`compaction`] what is left of keys
+//! that come again, [`upkeep`] when that is done. [`chunk`] says how batches are found.
+
+mod chunk;
+mod compaction;
+mod retention;
+mod segment;
+pub mod transactions;
+pub mod upkeep;
+
+use std::collections::VecDeque;
+
+use self::chunk::Chunk;
+use self::segment::Segment;
+use self::transactions::Transactions;
+use crate::config::topic::TopicSettings;
+use crate::wire::payload::Payload;
+use crate::wire::record_batch::{BatchHeader, TimestampType};
+
+/// A record's place in the log and in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampAndOffset {
+    pub timestamp: i64,
+    pub offset: i64,
+}
+
+/// Whose clock a batch's timestamps are from, and the latest of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchTime {
+    pub timestamp_type: TimestampType,
+    pub max_timestamp: i64,
+}
+
+impl BatchTime {
+    /// What a batch says of itself.
+    pub fn of(header: &BatchHeader) -> Self {
+        let timestamp_type = match header.is_log_append_time() {
+            true => TimestampType::LogAppendTime,
+            false => TimestampType::CreateTime,
+        };
+        Self { timestamp_type, max_timestamp: header.max_timestamp }
+    }
+}
+
+/// When a new segment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rolling {
+    now_ms: i64,
+    segment_bytes: usize,
+    segment_ms: i64,
+}
+
+impl Rolling {
+    pub fn new(settings: &TopicSettings, now_ms: i64) -> Self {
+        // What must be compacted after a while must not stay in the active segment for longer.
+        let segment_ms = match settings.compact {
+            true => settings.segment_ms.min(settings.max_compaction_lag_ms),
+            false => settings.segment_ms,
+        };
+        Self { now_ms, segment_bytes: usize::try_from(settings.segment_bytes).unwrap_or(0), segment_ms }
+    }
+}
+
+/// One partition's batches.
+#[derive(Debug, Default)]
+pub struct Log {
+    segments: VecDeque<Segment>,
+    start_offset: i64,
+    end_offset: i64,
+    /// Up to here, each key stands once.
+    clean_until: i64,
+    pub transactions: Transactions,
+}
+
+impl Log {
+    /// The first offset that can be read.
+    pub fn start_offset(&self) -> i64 {
+        self.start_offset
+    }
+
+    /// The offset that the next record will get.
+    pub fn end_offset(&self) -> i64 {
+        self.end_offset
+    }
+
+    /// Up to where consumers may read. With one replica, every record is committed when it is appended.
+    pub fn high_watermark(&self) -> i64 {
+        self.end_offset
+    }
+
+    /// Up to where consumers of committed transactions may read.
+    pub fn last_stable_offset(&self) -> i64 {
+        // Records may have been deleted in the middle of a transaction.
+        self.transactions.first_open_offset().map_or(self.high_watermark(), |offset| offset.max(self.start_offset))
+    }
+
+    /// The bytes of all batches that are held.
+    pub fn bytes(&self) -> usize {
+        self.segments.iter().map(|segment| segment.length).sum()
+    }
+
+    /// Appends one batch that has been checked, and gives the offset of its first record.
+    pub fn append(
+        &mut self,
+        batch: &[u8],
+        header: &BatchHeader,
+        leader_epoch: i32,
+        time: BatchTime,
+        rolling: &Rolling,
+    ) -> i64 {
+        let base_offset = self.end_offset;
+        let next_offset = base_offset + i64::from(header.last_offset_delta) + 1;
+        let timestamp = time.max_timestamp;
+        let capacity = self.segments.back().and_then(|active| active.chunks.last()).map(Chunk::capacity);
+        let active = self.segments.back_mut();
+        if active.as_ref().is_none_or(|active| active.must_roll(batch.len(), timestamp, next_offset - 1, rolling)) {
+            active.into_iter().for_each(Segment::close);
+            self.segments.push_back(Segment::new(base_offset, timestamp, rolling.now_ms));
+        }
+        let active = self.segments.back_mut().expect("there is one now");
+        active.append(batch, header, base_offset, leader_epoch, time, capacity);
+        active.last_append_ms = rolling.now_ms;
+        self.end_offset = next_offset;
+        base_offset
+    }
+
+    /// The batches from `offset` on and in front of `up_to`, as many as `max_bytes` holds. The first one comes with all its
+    /// bytes even if it is larger, when `at_least_one` says so: otherwise a consumer with a small limit would never get past
+    /// it. Gives the offset too at which the batches begin that were not read.
+    pub fn read(&self, offset: i64, up_to: i64, max_bytes: usize, at_least_one: bool) -> (Payload, i64) {
+        let mut payload = Payload::default();
+        let mut next_offset = offset;
+        let mut chunks = self.chunks_from(offset).peekable();
+        while let Some(chunk) = chunks.next() {
+            let start = chunk.position_of(offset);
+            let stop = self.stop_in(chunk, up_to);
+            let mut end = chunk.end_within(start, max_bytes - payload.length().min(max_bytes)).min(stop);
+            if end == start && start < stop && payload.length() == 0 && at_least_one {
+                end = chunk.end_of(start);
+            }
+            if end > start {
+                payload.push(chunk.slice(start, end));
+                let following = chunks.peek().map_or(self.end_offset, |next| next.base_offset());
+                next_offset = chunk.offset_at(end).unwrap_or(following);
+            }
+            if end < chunk.length() || payload.length() >= max_bytes {
+                break;
+            }
+        }
+        (payload, next_offset)
+    }
+
+    /// How many bytes there are to read from `offset` on and in front of `up_to`, counted no further than `enough`.
+    pub fn available_bytes(&self, offset: i64, up_to: i64, enough: usize) -> usize {
+        let mut bytes = 0;
+        for chunk in self.chunks_from(offset) {
+            let stop = self.stop_in(chunk, up_to);
+            bytes += stop.saturating_sub(chunk.position_of(offset));
+            if stop < chunk.length() {
+                break;
+            }
+            if bytes >= enough {
+                break;
+            }
+        }
+        bytes
+    }
+
+    /// Where reading ends in a chunk that wants nothing of `up_to` and behind it.
+    fn stop_in(&self, chunk: &Chunk, up_to: i64) -> usize {
+        if up_to < self.end_offset { chunk.position_of(up_to) } else { chunk.length() }
+    }
+
+    /// The first record with at least this timestamp.
+    pub fn find_timestamp(&self, timestamp: i64) -> Option<TimestampAndOffset> {
+        self.chunks_from(self.start_offset).find_map(|chunk| chunk.find_timestamp(timestamp, self.start_offset))
+    }
+
+    /// The first of the records with the highest timestamp.
+    pub fn find_max_timestamp(&self) -> Option<TimestampAndOffset> {
+        let highest = |chunk: &Chunk| match chunk.base_offset() < self.start_offset {
+            true => chunk.max_timestamp_from(self.start_offset),
+            false => chunk.max_timestamp(),
+        };
+        self.find_timestamp(self.chunks_from(self.start_offset).map(highest).max()?)
+    }
+
+    /// The chunks from the one on that holds `offset`.
+    fn chunks_from(&self, offset: i64) -> impl Iterator<Item = &Chunk> {
+        let first = self.segments.partition_point(|segment| segment.base_offset <= offset).saturating_sub(1);
+        let skipped = self.segments.get(first).map_or(0, |segment| segment.chunk_of(offset));
+        self.segments.iter().skip(first).flat_map(|segment| &segment.chunks).skip(skipped)
+    }
+}
