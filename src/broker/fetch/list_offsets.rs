@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::check_leader_epoch;
+use super::{check_leader_epoch, readable_end};
 use crate::broker::log::{Log, TimestampAndOffset};
 use crate::broker::topics::Topic;
 use crate::broker::{Broker, Call, LEADER_EPOCH};
@@ -98,7 +98,7 @@ fn lookup(
     if version < first_version {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
-    let end = if read_committed { log.last_stable_offset() } else { log.high_watermark() };
+    let end = readable_end(log, read_committed);
     match timestamp {
         LATEST => place(end),
         EARLIEST | EARLIEST_LOCAL => place(log.start_offset()),

@@ -7,6 +7,10 @@
 //!
 //! Limits are honoured to the batch: the answer holds whole batches that fit into the partition's and the request's
 //! `max_bytes`, except that the first one always comes, or a small limit would stop a consumer for ever (KIP-74).
+//!
+//! Who reads committed records gets nothing from the first open transaction on, and waits for that to move. With the records
+//! goes a list of the aborted transactions among them: exactly those, where Kafka may name some that come behind (KIP-98).
+//!
 //! From v13 topics come by id; `current_leader_epoch` is checked from v9 (KIP-320), `last_fetched_epoch` from v12 (KIP-595).
 
 pub mod list_offsets;
@@ -14,11 +18,14 @@ pub mod offset_for_leader_epoch;
 pub mod sessions;
 
 use self::sessions::{Context, WantedPartition};
+use super::log::Log;
 use super::parking::{ParkedFetchId, PartitionKey, Wake};
 use super::ticket::{ConnectionId, Ticket};
 use super::topics::{Partition, Topic, Topics};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
-use crate::wire::messages::fetch::{EpochEndOffset, FetchableTopicResponse, PartitionData, Request, Response};
+use crate::wire::messages::fetch::{
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData, Request, Response,
+};
 use crate::wire::{ErrorCode, Payload};
 
 /// The first version that names topics by their id.
@@ -29,6 +36,8 @@ const READ_COMMITTED: i8 = 1;
 #[derive(Debug)]
 pub struct PendingFetch {
     ticket: Ticket,
+    /// Whose quota it counts against.
+    client_id: String,
     context: Context,
     min_bytes: usize,
     max_bytes: usize,
@@ -44,14 +53,17 @@ impl PendingFetch {
 
 pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket) {
     let by_id = call.version >= TOPIC_IDS_FROM;
-    let max_bytes = size(request.max_bytes).min(size(broker.config.fetch_max_bytes));
+    let max_bytes = size(request.max_bytes)
+        .min(size(broker.config.fetch_max_bytes))
+        .min(broker.quotas.fetch_bytes_max(call.client_id(), &broker.config));
     let (min_bytes, max_wait_ms) = (size(request.min_bytes).min(max_bytes), request.max_wait_ms);
     let read_committed = request.isolation_level == READ_COMMITTED;
     let context = match broker.fetch_sessions.open(request, &broker.topics, by_id, call.now) {
         Ok(context) => context,
         Err(error_code) => return ticket.answer(&Response { error_code, ..Response::default() }, &mut broker.outbox),
     };
-    let fetch = PendingFetch { ticket, context, min_bytes, max_bytes, read_committed, by_id };
+    let client_id = call.client_id().to_owned();
+    let fetch = PendingFetch { ticket, client_id, context, min_bytes, max_bytes, read_committed, by_id };
     if max_wait_ms <= 0 || is_ready(&broker.topics, &fetch) {
         return respond(broker, fetch, call.now);
     }
@@ -105,9 +117,10 @@ fn is_ready(topics: &Topics, fetch: &PendingFetch) -> bool {
         match check(topics, wanted, fetch.by_id) {
             Ok((_, partition)) => {
                 let limit = size(wanted.max_bytes).min(fetch.max_bytes);
-                let available = partition.log.available_bytes(wanted.fetch_offset, limit).min(limit);
+                let (offset, up_to) = (wanted.fetch_offset, readable_end(&partition.log, fetch.read_committed));
+                let available = partition.log.available_bytes(offset, up_to, limit).min(limit);
                 // The first batch comes whole whatever the limit is, so it counts whole.
-                let first = if bytes == 0 { partition.log.read(wanted.fetch_offset, 0, true).length() } else { 0 };
+                let first = if bytes == 0 { partition.log.read(offset, up_to, 0, true).0.length() } else { 0 };
                 bytes += available.max(first);
                 found = true;
             }
@@ -169,8 +182,8 @@ pub(super) fn check_leader_epoch(current_leader_epoch: i32) -> Result<(), ErrorC
 
 /// Reads what there is and answers.
 fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
-    let PendingFetch { ticket, context, max_bytes, read_committed, by_id, .. } = fetch;
-    let mut left = max_bytes;
+    let PendingFetch { mut ticket, client_id, context, max_bytes, read_committed, by_id, .. } = fetch;
+    let (mut left, mut bytes_read) = (max_bytes, 0);
     let mut at_least_one = true;
     let answers = context.map(|wanted| {
         let data = match check(&broker.topics, wanted, by_id) {
@@ -179,9 +192,18 @@ fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
         };
         let bytes = data.records.as_ref().map_or(0, Payload::length);
         left = left.saturating_sub(bytes);
+        bytes_read += bytes;
         at_least_one &= bytes == 0;
         data
     });
+    if ticket.throttle_ms() == 0 {
+        ticket.throttle(broker.quotas.fetched(&client_id, bytes_read, &broker.config, now));
+    }
+    if ticket.throttle_ms() > 0 {
+        // Whoever has read too much gets nothing before it has been quiet. To a session it is as if it had not asked.
+        let session_id = context.session_id();
+        return ticket.answer(&Response { session_id, ..Response::default() }, &mut broker.outbox);
+    }
     let (session_id, answers) = broker.fetch_sessions.close(context, answers, by_id, now, &mut broker.random);
     let mut responses: Vec<FetchableTopicResponse> = Vec::new();
     for (topic, topic_id, data) in answers {
@@ -193,6 +215,11 @@ fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
     ticket.answer(&Response { session_id, responses, ..Response::default() }, &mut broker.outbox);
 }
 
+/// Up to where a client may read.
+fn readable_end(log: &Log, read_committed: bool) -> i64 {
+    if read_committed { log.last_stable_offset() } else { log.high_watermark() }
+}
+
 fn read(
     partition: &Partition,
     wanted: &WantedPartition,
@@ -201,23 +228,32 @@ fn read(
     read_committed: bool,
 ) -> PartitionData {
     let log = &partition.log;
+    let (limit, up_to) = (size(wanted.max_bytes).min(left), readable_end(log, read_committed));
+    let (records, next_offset) = log.read(wanted.fetch_offset, up_to, limit, at_least_one);
+    let aborted = log.transactions.aborted_between(wanted.fetch_offset, next_offset);
+    let aborted = aborted
+        .map(|aborted| AbortedTransaction { producer_id: aborted.producer_id, first_offset: aborted.first_offset });
     PartitionData {
         partition_index: wanted.partition,
         high_watermark: log.high_watermark(),
         last_stable_offset: log.last_stable_offset(),
         log_start_offset: log.start_offset(),
-        aborted_transactions: read_committed.then(Vec::new),
-        records: Some(log.read(wanted.fetch_offset, size(wanted.max_bytes).min(left), at_least_one)),
+        aborted_transactions: read_committed.then(|| aborted.collect()),
+        records: Some(records),
         ..PartitionData::default()
     }
 }
 
 fn failed(partition_index: i32, obstacle: Obstacle) -> PartitionData {
     let data = PartitionData { partition_index, high_watermark: -1, ..PartitionData::default() };
+    // Kafka has no list of aborted transactions where it fails, but an empty one where it does not know the partition.
+    let aborted_transactions = None;
     match obstacle {
-        Obstacle::Unknown(error_code) | Obstacle::Error(error_code) => PartitionData { error_code, ..data },
+        Obstacle::Unknown(error_code) => PartitionData { error_code, ..data },
+        Obstacle::Error(error_code) => PartitionData { error_code, aborted_transactions, ..data },
         Obstacle::Diverging { end_offset } => {
-            PartitionData { diverging_epoch: EpochEndOffset { epoch: LEADER_EPOCH, end_offset }, ..data }
+            let diverging_epoch = EpochEndOffset { epoch: LEADER_EPOCH, end_offset };
+            PartitionData { diverging_epoch, aborted_transactions, ..data }
         }
     }
 }

@@ -223,6 +223,14 @@ impl Context {
         }
     }
 
+    /// The id of the session that there is already.
+    pub fn session_id(&self) -> i32 {
+        match self {
+            Self::Sessionless(_) | Self::Full(_) => NO_SESSION,
+            Self::Incremental(session) => session.borrow().id,
+        }
+    }
+
     /// Looks at each partition, in order.
     pub fn for_each(&self, mut look: impl FnMut(&WantedPartition)) {
         match self {

@@ -220,8 +220,15 @@ impl Group {
         Some(all)
     }
 
-    fn is_consumer_group(&self) -> bool {
+    pub fn is_consumer_group(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER_PROTOCOL_TYPE)
+    }
+
+    /// Whether consumers of the group may be reading the topic: if that cannot be known, they may.
+    pub fn is_subscribed_to(&self, topic: &str) -> bool {
+        self.state != State::Empty
+            && self.is_consumer_group()
+            && self.subscribed_topics.as_ref().is_none_or(|topics| topics.contains(topic))
     }
 
     /// What a member of this generation is told. Only the leader learns who the others are.

@@ -23,6 +23,7 @@
 //! [`group`] is a group's state and what can be asked of it, `rebalance` its transitions, [`offsets`] what it has
 //! committed; each API has its own file. A group that is not in [`Groups`] is what Kafka calls `Dead`.
 
+pub mod delete_groups;
 pub mod describe_groups;
 pub mod group;
 pub mod heartbeat;
@@ -32,11 +33,13 @@ pub mod list_groups;
 pub mod member;
 pub mod members;
 pub mod offset_commit;
+pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offsets;
 mod rebalance;
 mod subscription;
 pub mod sync_group;
+pub mod txn_offset_commit;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -82,6 +85,17 @@ impl Groups {
 
     fn get_or_create(&mut self, id: &str, now: Now) -> &mut Group {
         self.by_id.entry(id.to_owned()).or_insert_with(|| Group::new(id, now))
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.by_id.remove(id);
+    }
+
+    /// A producer's transaction is over: the offsets that it has brought for a group count now, or are gone.
+    pub fn end_transaction(&mut self, group: &str, producer_id: i64, committed: bool) {
+        if let Some(group) = self.get_mut(group) {
+            group.offsets.end_transaction(producer_id, committed);
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = &Group> {

@@ -114,20 +114,26 @@ fn store(
     request: &Request,
     context: &Context,
 ) -> Result<(), ErrorCode> {
-    let metadata = partition.committed_metadata.clone().unwrap_or_default();
+    let metadata = partition.committed_metadata.clone();
+    let offset = checked_offset(partition.committed_offset, partition.committed_leader_epoch, metadata, context)?;
+    let retention_ms = request.retention_time_ms;
+    let expires_at_ms = (retention_ms != -1).then(|| context.now.unix_ms.saturating_add(retention_ms));
+    group.offsets.commit(topic, partition.partition_index, offset.until(expires_at_ms));
+    Ok(())
+}
+
+/// An offset that is committed now, if its note is not too long.
+pub(super) fn checked_offset(
+    offset: i64,
+    leader_epoch: i32,
+    metadata: Option<String>,
+    context: &Context,
+) -> Result<CommittedOffset, ErrorCode> {
+    let metadata = metadata.unwrap_or_default();
     // Kafka counts as Java does: in UTF-16 code units.
     let length = i32::try_from(metadata.encode_utf16().count()).unwrap_or(i32::MAX);
     if length > context.config.offset_metadata_max_bytes {
         return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
     }
-    let now_ms = context.now.unix_ms;
-    let offset = CommittedOffset {
-        offset: partition.committed_offset,
-        leader_epoch: partition.committed_leader_epoch,
-        metadata,
-        committed_at_ms: now_ms,
-        expires_at_ms: (request.retention_time_ms != -1).then(|| now_ms.saturating_add(request.retention_time_ms)),
-    };
-    group.offsets.commit(topic, partition.partition_index, offset);
-    Ok(())
+    Ok(CommittedOffset::new(offset, leader_epoch, metadata, context.now.unix_ms))
 }

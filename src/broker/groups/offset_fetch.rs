@@ -2,8 +2,10 @@
 //!
 //! A partition without a committed offset, and a group that does not exist, are no error: their offset is -1. Without a
 //! list of topics (null, from v2) everything that the group has committed is shown. From v8 one request asks for several
-//! groups; from v10 topics are named by their ids. There are no transactions here that could leave an offset undecided, so
-//! `require_stable` changes nothing, and classic groups have no use for the member id and epoch of v9.
+//! groups; from v10 topics are named by their ids. Classic groups have no use for the member id and epoch of v9.
+//!
+//! Who wants stable offsets (`require_stable`, from v7) gets UNSTABLE_OFFSET_COMMIT for a partition whose offset an open
+//! transaction is about to replace, and asks again (KIP-447).
 //!
 //! What is asked for twice is answered once, where Kafka does it twice: notes are long, and the answer must not outgrow
 //! what the groups have committed.
@@ -11,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Groups;
-use super::offsets::{CommittedOffset, Offsets};
+use super::offsets::Offsets;
 use crate::broker::topics::Topics;
 use crate::broker::{Broker, Call};
 use crate::wire::messages::offset_fetch::{
@@ -29,11 +31,12 @@ const TOPIC_IDS_FROM: i16 = 10;
 
 pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     let (groups, topics) = (&broker.groups, &broker.topics);
+    let stable = request.require_stable;
     if call.version >= GROUPS_FROM {
         let mut seen = HashSet::new();
         let wanted =
             request.groups.into_iter().filter(|group| seen.insert((group.group_id.clone(), group.topics.is_none())));
-        let groups = wanted.map(|wanted| fetch(groups, topics, wanted, call.version)).collect();
+        let groups = wanted.map(|wanted| fetch(groups, topics, wanted, call.version, stable)).collect();
         return Response { groups, ..Response::default() };
     }
     let wanted = request.topics.map(|topics| {
@@ -46,7 +49,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     });
     let wanted =
         OffsetFetchRequestGroup { group_id: request.group_id, topics: wanted, ..OffsetFetchRequestGroup::default() };
-    let fetched = fetch(groups, topics, wanted, call.version);
+    let fetched = fetch(groups, topics, wanted, call.version, stable);
     Response { topics: fetched.topics.into_iter().map(single_group_topic).collect(), ..Response::default() }
 }
 
@@ -62,7 +65,13 @@ fn single_group_topic(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTo
     OffsetFetchResponseTopic { name: topic.name, partitions: topic.partitions.into_iter().map(convert).collect() }
 }
 
-fn fetch(groups: &Groups, topics: &Topics, wanted: OffsetFetchRequestGroup, version: i16) -> OffsetFetchResponseGroup {
+fn fetch(
+    groups: &Groups,
+    topics: &Topics,
+    wanted: OffsetFetchRequestGroup,
+    version: i16,
+    stable: bool,
+) -> OffsetFetchResponseGroup {
     let offsets = groups.get(&wanted.group_id).map(|group| &group.offsets);
     let mut asked = HashMap::<_, HashSet<i32>>::new();
     let mut once = |mut topic: OffsetFetchRequestTopics| {
@@ -71,13 +80,15 @@ fn fetch(groups: &Groups, topics: &Topics, wanted: OffsetFetchRequestGroup, vers
         topic
     };
     let fetched = match wanted.topics {
-        Some(wanted) => wanted.into_iter().map(|topic| fetch_topic(offsets, topics, once(topic), version)).collect(),
-        None => offsets.map(|offsets| fetch_all(offsets, topics, version)).unwrap_or_default(),
+        Some(wanted) => {
+            wanted.into_iter().map(|topic| fetch_topic(offsets, topics, once(topic), version, stable)).collect()
+        }
+        None => offsets.map(|offsets| fetch_all(offsets, topics, version, stable)).unwrap_or_default(),
     };
     OffsetFetchResponseGroup { group_id: wanted.group_id, topics: fetched, ..OffsetFetchResponseGroup::default() }
 }
 
-fn fetch_all(offsets: &Offsets, topics: &Topics, version: i16) -> Vec<OffsetFetchResponseTopics> {
+fn fetch_all(offsets: &Offsets, topics: &Topics, version: i16, stable: bool) -> Vec<OffsetFetchResponseTopics> {
     let mut all = Vec::new();
     for (name, partitions) in offsets.topics() {
         let topic_id = match version {
@@ -85,7 +96,8 @@ fn fetch_all(offsets: &Offsets, topics: &Topics, version: i16) -> Vec<OffsetFetc
             _ => Some(Uuid::ZERO),
         };
         let Some(topic_id) = topic_id else { continue };
-        let partitions = partitions.iter().map(|(index, offset)| show(*index, Some(offset))).collect();
+        let show = |index: &i32| show(offsets, name, *index, stable);
+        let partitions = partitions.keys().map(show).collect();
         all.push(OffsetFetchResponseTopics { name: name.to_owned(), topic_id, partitions });
     }
     all
@@ -96,27 +108,26 @@ fn fetch_topic(
     topics: &Topics,
     wanted: OffsetFetchRequestTopics,
     version: i16,
+    stable: bool,
 ) -> OffsetFetchResponseTopics {
     let name = match version {
         TOPIC_IDS_FROM.. => topics.by_id(wanted.topic_id).map(|topic| topic.name.as_str()),
         _ => Some(wanted.name.as_str()),
     };
     let fetch_partition = |index: i32| match name {
-        Some(name) => show(index, offsets.and_then(|offsets| offsets.get(name, index))),
-        None => OffsetFetchResponsePartitions { error_code: ErrorCode::UNKNOWN_TOPIC_ID, ..show(index, None) },
+        Some(name) => offsets.map_or_else(|| nothing(index), |offsets| show(offsets, name, index, stable)),
+        None => OffsetFetchResponsePartitions { error_code: ErrorCode::UNKNOWN_TOPIC_ID, ..nothing(index) },
     };
     let partitions = wanted.partition_indexes.iter().copied().map(fetch_partition).collect();
     OffsetFetchResponseTopics { name: wanted.name, topic_id: wanted.topic_id, partitions }
 }
 
-fn show(partition_index: i32, offset: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {
-    let nothing = OffsetFetchResponsePartitions {
-        partition_index,
-        committed_offset: -1,
-        committed_leader_epoch: -1,
-        ..OffsetFetchResponsePartitions::default()
-    };
-    match offset {
+fn show(offsets: &Offsets, topic: &str, partition_index: i32, stable: bool) -> OffsetFetchResponsePartitions {
+    let nothing = nothing(partition_index);
+    if stable && offsets.is_pending(topic, partition_index) {
+        return OffsetFetchResponsePartitions { error_code: ErrorCode::UNSTABLE_OFFSET_COMMIT, ..nothing };
+    }
+    match offsets.get(topic, partition_index) {
         None => nothing,
         Some(offset) => OffsetFetchResponsePartitions {
             committed_offset: offset.offset,
@@ -124,5 +135,14 @@ fn show(partition_index: i32, offset: Option<&CommittedOffset>) -> OffsetFetchRe
             metadata: Some(offset.metadata.clone()),
             ..nothing
         },
+    }
+}
+
+fn nothing(partition_index: i32) -> OffsetFetchResponsePartitions {
+    OffsetFetchResponsePartitions {
+        partition_index,
+        committed_offset: -1,
+        committed_leader_epoch: -1,
+        ..OffsetFetchResponsePartitions::default()
     }
 }

@@ -5,31 +5,41 @@
 //! older formats: they are answered with UNSUPPORTED_VERSION, but advertised, because some versions of librdkafka do not
 //! compress for a broker that lacks them (KAFKA-18659). From v13 topics come by id.
 //!
+//! Batches of a transaction are appended like all others, once the transaction holds their partition (see [`transactional`]);
+//! the log remembers where the transaction began. What ends it are [`markers`].
+//!
 //! With acks = 0 there is no answer; since an error cannot be told, the connection is closed over it, as Kafka does. With
 //! one replica, acks = 1 and acks = all are the same, but for `min.insync.replicas`.
 
-pub mod init_producer_id;
+pub mod describe_producers;
+pub mod markers;
 pub mod producers;
+mod transactional;
 mod validate;
 
 use log::debug;
 
 use self::producers::Verdict;
-use super::log::BatchTime;
+use self::transactional::Refusals;
+use super::log::{BatchTime, Rolling};
 use super::ticket::Ticket;
 use super::topics::{Partition, Topic};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
+use crate::config::topic::TopicSettings;
 use crate::wire::ErrorCode;
 use crate::wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, Request, Response, TopicProduceData,
     TopicProduceResponse,
 };
-use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP, TimestampType};
+use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP, TimestampType, recompress};
 
 /// The first version that brings batches of format v2.
 const BATCHES_FROM: i16 = 3;
 /// The first version that names topics by their id.
 const TOPIC_IDS_FROM: i16 = 13;
+
+/// How many replicas a producer may wait for: none, one, or all.
+const ACKS: std::ops::RangeInclusive<i16> = -1..=1;
 
 /// Why a batch is not appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +47,9 @@ pub struct Refusal {
     code: ErrorCode,
     /// What is wrong, where the code does not say it all.
     reason: Option<String>,
-    /// The positions of the records that are to blame, and why, if it is their fault. Kafka tells the client the reason only
-    /// then, and so does this broker; otherwise it is for the log.
+    /// Whether the client is told the reason, because Kafka tells it; otherwise it is for the log.
+    told: bool,
+    /// The positions of the records that are to blame, and why, if it is their fault.
     records: Vec<(i32, String)>,
     /// The partition's first offset, once it is known that there is a partition and a batch.
     log_start_offset: i64,
@@ -46,7 +57,7 @@ pub struct Refusal {
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, reason: None, records: Vec::new(), log_start_offset: -1 }
+        Self { code, reason: None, told: false, records: Vec::new(), log_start_offset: -1 }
     }
 }
 
@@ -54,13 +65,18 @@ impl Refusal {
     fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
         Self { reason: Some(reason.into()), ..Self::from(code) }
     }
+
+    fn told(code: ErrorCode, reason: impl Into<String>) -> Self {
+        Self { told: true, ..Self::new(code, reason) }
+    }
 }
 
-pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket) {
+pub fn handle(broker: &mut Broker, call: &Call, request: Request, mut ticket: Ticket) {
+    ticket.throttle(broker.quotas.produced(call.client_id(), call.bytes, &broker.config, call.now));
     let acks = request.acks;
-    let unauthorized = request.transactional_id.is_none() && has_transactional(&request);
-    let error = unauthorized.then_some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    let mut to_topic = |topic| to_topic(broker, call, acks, error, topic);
+    let takes_batches = call.version >= BATCHES_FROM && ACKS.contains(&acks);
+    let joined = if takes_batches { transactional::join(broker, call, &request) } else { Ok(Refusals::new()) };
+    let mut to_topic = |topic| to_topic(broker, call, acks, &joined, topic);
     let responses: Vec<_> = request.topic_data.into_iter().map(&mut to_topic).collect();
     if acks != 0 {
         return ticket.answer(&Response { responses, ..Response::default() }, &mut broker.outbox);
@@ -73,30 +89,24 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     }
 }
 
-/// Whether a batch says that it belongs to a transaction.
-fn has_transactional(request: &Request) -> bool {
-    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    let mut headers = partitions.filter_map(|partition| BatchHeader::parse(partition.records.as_ref()?));
-    headers.any(|header| header.is_transactional())
-}
-
-/// Appends a request's batches to one topic, unless the whole request is in error.
+/// Appends a request's batches to one topic, where its transaction lets it.
 fn to_topic(
     broker: &mut Broker,
     call: &Call,
     acks: i16,
-    error: Option<ErrorCode>,
+    joined: &Result<Refusals, ErrorCode>,
     topic: TopicProduceData,
 ) -> TopicProduceResponse {
     let known = broker.topics.resolve(&topic.name, topic.topic_id, call.version >= TOPIC_IDS_FROM);
-    let name = error.map_or_else(|| known.map(|known| known.name.clone()), Err);
+    let refusals = joined.as_ref().map_err(|error| *error);
+    let place = refusals.and_then(|refusals| known.map(|known| (known.name.clone(), refusals)));
     let partition_responses = topic
         .partition_data
         .into_iter()
         .map(|partition| {
             let index = partition.index;
-            let outcome = match &name {
-                Ok(name) => to_partition(broker, call, acks, name, partition),
+            let outcome = match &place {
+                Ok((name, refusals)) => to_partition(broker, call, acks, name, partition, refusals),
                 Err(error) => Err(Refusal::from(*error)),
             };
             if let Err(refusal) = &outcome {
@@ -125,12 +135,12 @@ fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceRe
             log_append_time_ms,
             ..PartitionProduceResponse::default()
         },
-        Err(Refusal { code, reason, records, log_start_offset }) => PartitionProduceResponse {
+        Err(Refusal { code, reason, told, records, log_start_offset }) => PartitionProduceResponse {
             index,
             error_code: code,
             base_offset: -1,
             log_start_offset,
-            error_message: reason.filter(|_| !records.is_empty()),
+            error_message: reason.filter(|_| told),
             record_errors: records
                 .into_iter()
                 .map(|(batch_index, message)| BatchIndexAndErrorMessage {
@@ -149,12 +159,16 @@ fn to_partition(
     acks: i16,
     name: &str,
     data: PartitionProduceData,
+    refusals: &Refusals,
 ) -> Result<Appended, Refusal> {
     if call.version < BATCHES_FROM {
         return Err(ErrorCode::UNSUPPORTED_VERSION.into());
     }
-    if !(-1..=1).contains(&acks) {
+    if !ACKS.contains(&acks) {
         return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
+    }
+    if let Some(refusal) = refusals.get(name).and_then(|refusals| refusals.get(&data.index)) {
+        return Err(refusal.clone());
     }
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let topic = broker.topics.get_mut(name).ok_or(unknown)?;
@@ -179,16 +193,26 @@ fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validat
     let log_start_offset = partition.log.start_offset();
     let refused_here = |refusal| Refusal { log_start_offset, ..refusal };
     let max_timestamp = validate::check_contents(batch, &header, place).map_err(refused_here)?;
+    let recompressed = in_codec_of_topic(batch, &header, place.settings).map_err(refused_here)?;
+    let (header, batch) = recompressed.as_ref().map_or((header, batch), |(header, batch)| (*header, batch));
+    if i32::try_from(batch.len()).is_ok_and(|bytes| bytes > place.settings.segment_bytes) {
+        return Err(refused_here(ErrorCode::RECORD_LIST_TOO_LARGE.into()));
+    }
     let timestamp_type = place.settings.message_timestamp_type;
     let (max_timestamp, log_append_time_ms) = match timestamp_type {
         TimestampType::CreateTime => (max_timestamp, NO_TIMESTAMP),
         TimestampType::LogAppendTime => (place.now_ms, place.now_ms),
     };
-    match partition.producers.judge(&header) {
+    let rolling = Rolling::new(place.settings, place.now_ms);
+    let transaction_began = partition.log.transactions.first_offset(header.producer_id);
+    match partition.producers.judge(&header, transaction_began.is_some()) {
         Verdict::Append => {
             let time = BatchTime { timestamp_type, max_timestamp };
-            let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time);
+            let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time, &rolling);
             partition.producers.remember(&header, base_offset, max_timestamp, place.now_ms);
+            if header.is_transactional() && header.is_idempotent() {
+                partition.log.transactions.wrote(header.producer_id, base_offset);
+            }
             Ok(Appended { base_offset, log_start_offset, log_append_time_ms })
         }
         // Kafka tells the time of the first time, whosever clock it is from.
@@ -196,6 +220,22 @@ fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validat
             Ok(Appended { base_offset, log_start_offset, log_append_time_ms: timestamp })
         }
         Verdict::Refuse(error) => Err(refused_here(error.into())),
+    }
+}
+
+/// A batch that comes in another codec than the topic keeps is compressed again, and may have become too large by that.
+fn in_codec_of_topic(
+    batch: &[u8],
+    header: &BatchHeader,
+    settings: &TopicSettings,
+) -> Result<Option<(BatchHeader, Vec<u8>)>, Refusal> {
+    match settings.codec {
+        Some(codec) if header.codec() != Some(codec) => {
+            let (header, batch) = recompress(batch, header, codec).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
+            validate::check_size(&batch, settings)?;
+            Ok(Some((header, batch)))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -207,6 +247,6 @@ pub(super) fn schedule_expiry(broker: &mut Broker, now: Now) {
 
 pub(super) fn on_expiry(broker: &mut Broker, now: Now) {
     let before = now.unix_ms - i64::from(broker.config.producer_id_expiration_ms);
-    broker.topics.partitions_mut().for_each(|partition| partition.producers.expire(before));
+    broker.topics.partitions_mut().for_each(|Partition { log, producers }| producers.expire(before, &log.transactions));
     schedule_expiry(broker, now);
 }

@@ -4,11 +4,17 @@
 //! because that is how many a producer may have in flight. A batch that repeats one of them is answered with the offset of
 //! the first time; one that continues the last is appended; anything else is refused, and nothing can be lost or doubled
 //! unnoticed.
+//!
+//! Transactional producers are remembered in the same way. A marker that ends a transaction can bring a producer's next epoch
+//! before its first batch of that epoch comes (KIP-890).
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::broker::log::transactions::Transactions;
 use crate::wire::ErrorCode;
-use crate::wire::record_batch::{BatchHeader, advance_sequence};
+use crate::wire::control_batch::EndTransaction;
+use crate::wire::messages::describe_producers::ProducerState;
+use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP, advance_sequence};
 
 /// `max.in.flight.requests.per.connection` of an idempotent producer is at most this.
 const REMEMBERED_BATCHES: usize = 5;
@@ -28,6 +34,33 @@ struct Producer {
     batches: VecDeque<RememberedBatch>,
     /// When the producer wrote last, in milliseconds since 1970.
     last_write_ms: i64,
+    /// The latest timestamp of its last batch, or that of its last marker.
+    last_timestamp: i64,
+    /// The epoch of the coordinator that wrote its last marker; -1 if there is none.
+    coordinator_epoch: i32,
+}
+
+impl Producer {
+    fn new(epoch: i16) -> Self {
+        Self { epoch, batches: VecDeque::new(), last_write_ms: 0, last_timestamp: NO_TIMESTAMP, coordinator_epoch: -1 }
+    }
+
+    /// A new epoch counts its records anew.
+    fn enter(&mut self, epoch: i16) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.batches.clear();
+        }
+    }
+}
+
+/// A producer that is not known yet, although batches of it came: the coordinator had to be asked. It must not begin in the
+/// middle: if the first of several batches was refused, the others must not get in.
+#[derive(Debug)]
+struct Attempt {
+    epoch: i16,
+    lowest_sequence: i32,
+    last_attempt_ms: i64,
 }
 
 /// What is to be done with a batch.
@@ -47,24 +80,45 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Producers {
     by_id: HashMap<i64, Producer>,
+    attempts: HashMap<i64, Attempt>,
 }
 
 impl Producers {
-    /// Compares a batch with what its producer wrote before.
-    pub fn judge(&self, batch: &BatchHeader) -> Verdict {
+    /// The last epoch that is known of a producer.
+    pub fn epoch(&self, producer_id: i64) -> Option<i16> {
+        self.by_id.get(&producer_id).map(|producer| producer.epoch)
+    }
+
+    /// The epoch of the coordinator that wrote the producer's last marker; -1 if there is none.
+    pub fn coordinator_epoch(&self, producer_id: i64) -> i32 {
+        self.by_id.get(&producer_id).map_or(-1, |producer| producer.coordinator_epoch)
+    }
+
+    /// Compares a batch with what its producer wrote before, and with the transaction that it may have open.
+    pub fn judge(&self, batch: &BatchHeader, transaction_is_open: bool) -> Verdict {
+        let verdict = self.judge_sequence(batch);
+        if verdict == Verdict::Append && transaction_is_open && !batch.is_transactional() {
+            return Verdict::Refuse(ErrorCode::INVALID_TXN_STATE);
+        }
+        verdict
+    }
+
+    fn judge_sequence(&self, batch: &BatchHeader) -> Verdict {
         if !batch.is_idempotent() {
             return Verdict::Append;
         }
+        let out_of_order = Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         // A producer that is not known may go on at any sequence: it may have been silent until it was forgotten.
-        let Some(producer) = self.by_id.get(&batch.producer_id) else { return Verdict::Append };
+        let Some(producer) = self.by_id.get(&batch.producer_id) else {
+            let attempt = self.attempts.get(&batch.producer_id);
+            let skips = attempt.is_some_and(|attempt| batch.base_sequence > attempt.lowest_sequence);
+            return if skips { out_of_order } else { Verdict::Append };
+        };
         if batch.producer_epoch < producer.epoch {
             return Verdict::Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
         }
         if batch.producer_epoch > producer.epoch {
-            return match batch.base_sequence {
-                0 => Verdict::Append,
-                _ => Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
-            };
+            return if batch.base_sequence == 0 { Verdict::Append } else { out_of_order };
         }
         let repeats = |known: &&RememberedBatch| {
             known.base_sequence == batch.base_sequence && known.last_sequence == batch.last_sequence()
@@ -72,11 +126,41 @@ impl Producers {
         if let Some(known) = producer.batches.iter().find(repeats) {
             return Verdict::Duplicate { base_offset: known.base_offset, timestamp: known.timestamp };
         }
-        match producer.batches.back() {
-            Some(last) if advance_sequence(last.last_sequence, 1) != batch.base_sequence => {
-                Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
-            }
-            _ => Verdict::Append,
+        let expected = producer.batches.back().map_or(0, |last| advance_sequence(last.last_sequence, 1));
+        if batch.base_sequence == expected { Verdict::Append } else { out_of_order }
+    }
+
+    /// Compares a marker with what is known of its producer. One that `must_raise_epoch` must not have the same epoch either.
+    pub fn judge_marker(&self, marker: &EndTransaction, must_raise_epoch: bool) -> Verdict {
+        let known = self.epoch(marker.producer_id).unwrap_or(-1);
+        if marker.producer_epoch < known || must_raise_epoch && marker.producer_epoch == known {
+            return Verdict::Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
+        }
+        if marker.coordinator_epoch < self.coordinator_epoch(marker.producer_id) {
+            return Verdict::Refuse(ErrorCode::TRANSACTION_COORDINATOR_FENCED);
+        }
+        Verdict::Append
+    }
+
+    /// Remembers a marker that has been appended.
+    pub fn remember_marker(&mut self, marker: &EndTransaction) {
+        self.attempts.remove(&marker.producer_id);
+        let new = || Producer::new(marker.producer_epoch);
+        let producer = self.by_id.entry(marker.producer_id).or_insert_with(new);
+        producer.enter(marker.producer_epoch);
+        producer.coordinator_epoch = marker.coordinator_epoch;
+        producer.last_timestamp = marker.timestamp;
+        producer.last_write_ms = marker.timestamp;
+    }
+
+    /// A batch is about to be compared with the coordinator's state.
+    pub fn attempted(&mut self, batch: &BatchHeader, now_ms: i64) {
+        let (epoch, lowest_sequence) = (batch.producer_epoch, batch.base_sequence);
+        let new = || Attempt { epoch, lowest_sequence, last_attempt_ms: now_ms };
+        let attempt = self.attempts.entry(batch.producer_id).or_insert_with(new);
+        attempt.last_attempt_ms = now_ms;
+        if epoch > attempt.epoch || epoch == attempt.epoch && lowest_sequence < attempt.lowest_sequence {
+            *attempt = new();
         }
     }
 
@@ -85,12 +169,12 @@ impl Producers {
         if !batch.is_idempotent() {
             return;
         }
-        let new = || Producer { epoch: batch.producer_epoch, batches: VecDeque::new(), last_write_ms: now_ms };
+        self.attempts.remove(&batch.producer_id);
+        let new = || Producer::new(batch.producer_epoch);
         let producer = self.by_id.entry(batch.producer_id).or_insert_with(new);
-        if producer.epoch != batch.producer_epoch {
-            *producer = new();
-        }
+        producer.enter(batch.producer_epoch);
         producer.last_write_ms = now_ms;
+        producer.last_timestamp = timestamp;
         if producer.batches.len() == REMEMBERED_BATCHES {
             producer.batches.pop_front();
         }
@@ -102,9 +186,26 @@ impl Producers {
         });
     }
 
-    /// Forgets the producers that have not written since.
-    pub fn expire(&mut self, before_ms: i64) {
-        self.by_id.retain(|_, producer| producer.last_write_ms >= before_ms);
+    /// Forgets the producers that have not written since, but for those that have a transaction open.
+    pub fn expire(&mut self, before_ms: i64, transactions: &Transactions) {
+        let is_open = |id| transactions.first_offset(id).is_some();
+        self.by_id.retain(|id, producer| producer.last_write_ms >= before_ms || is_open(*id));
+        self.attempts.retain(|_, attempt| attempt.last_attempt_ms >= before_ms);
+    }
+
+    /// What is known of every producer, in the order of their ids.
+    pub fn describe(&self, transactions: &Transactions) -> Vec<ProducerState> {
+        let describe = |(id, producer): (&i64, &Producer)| ProducerState {
+            producer_id: *id,
+            producer_epoch: i32::from(producer.epoch),
+            last_sequence: producer.batches.back().map_or(-1, |batch| batch.last_sequence),
+            last_timestamp: producer.last_timestamp,
+            coordinator_epoch: producer.coordinator_epoch,
+            current_txn_start_offset: transactions.first_offset(*id).unwrap_or(-1),
+        };
+        let mut states: Vec<_> = self.by_id.iter().map(describe).collect();
+        states.sort_unstable_by_key(|state| state.producer_id);
+        states
     }
 }
 
@@ -142,7 +243,7 @@ mod tests {
     #[test]
     fn the_last_five_batches_are_recognised() {
         let producers = seven_batches();
-        let check = |batch: BatchHeader, expect| assert_eq!(producers.judge(&batch), expect, "{batch:?}");
+        let check = |batch: BatchHeader, expect| assert_eq!(producers.judge(&batch, false), expect, "{batch:?}");
         let out_of_order = Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         check(batch(1, 70, 1), Verdict::Append);
         check(batch(1, 60, 10), Verdict::Duplicate { base_offset: 160, timestamp: 5 });
@@ -159,17 +260,20 @@ mod tests {
     fn a_sequence_wraps_to_zero() {
         let mut producers = Producers::default();
         producers.remember(&batch(0, i32::MAX - 1, 4), 0, 5, 0);
-        assert_eq!(producers.judge(&batch(0, 2, 1)), Verdict::Append);
-        assert_eq!(producers.judge(&batch(0, i32::MAX - 1, 4)), Verdict::Duplicate { base_offset: 0, timestamp: 5 });
+        assert_eq!(producers.judge(&batch(0, 2, 1), false), Verdict::Append);
+        assert_eq!(
+            producers.judge(&batch(0, i32::MAX - 1, 4), false),
+            Verdict::Duplicate { base_offset: 0, timestamp: 5 }
+        );
     }
 
     #[test]
     fn a_silent_producer_is_forgotten() {
         let mut producers = seven_batches();
         producers.remember(&batch(1, 70, 1), 170, 5, 5000);
-        producers.expire(5000);
-        assert!(matches!(producers.judge(&batch(1, 70, 1)), Verdict::Duplicate { .. }));
-        producers.expire(5001);
-        assert_eq!(producers.judge(&batch(1, 999, 1)), Verdict::Append);
+        producers.expire(5000, &Transactions::default());
+        assert!(matches!(producers.judge(&batch(1, 70, 1), false), Verdict::Duplicate { .. }));
+        producers.expire(5001, &Transactions::default());
+        assert_eq!(producers.judge(&batch(1, 999, 1), false), Verdict::Append);
     }
 }

@@ -58,13 +58,19 @@ fn split_batch(bytes: &[u8]) -> Result<Option<BatchAndRest<'_>>, Refusal> {
 
 /// Whether a batch has its size and its checksum.
 pub(super) fn check_whole(batch: &[u8], header: &BatchHeader, settings: &TopicSettings) -> Result<(), Refusal> {
-    if i32::try_from(batch.len()).is_ok_and(|length| length > settings.max_message_bytes) {
-        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
-    }
+    check_size(batch, settings)?;
     if !crc_is_valid(batch, header) {
         return Err(ErrorCode::CORRUPT_MESSAGE.into());
     }
     Ok(())
+}
+
+/// Whether the topic takes batches of this size.
+pub(super) fn check_size(batch: &[u8], settings: &TopicSettings) -> Result<(), Refusal> {
+    match i32::try_from(batch.len()) {
+        Ok(length) if length <= settings.max_message_bytes => Ok(()),
+        _ => Err(ErrorCode::MESSAGE_TOO_LARGE.into()),
+    }
 }
 
 /// Whether the topic takes what is in a batch; gives the latest timestamp of its records.
@@ -86,8 +92,6 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
         format!("producer {} sends the sequence {}", header.producer_id, header.base_sequence)
     } else if header.is_idempotent() && header.producer_epoch < 0 {
         return Err(ErrorCode::INVALID_PRODUCER_EPOCH.into());
-    } else if header.is_transactional() {
-        return Err(ErrorCode::INVALID_TXN_STATE.into());
     } else {
         return Ok(());
     };
@@ -108,7 +112,7 @@ fn check_records(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i6
     } else {
         max_timestamp = NO_TIMESTAMP;
     }
-    if codec == Codec::None || place.settings.compact {
+    if codec == Codec::None || place.settings.compact && compression::IS_AVAILABLE {
         let records = compression::decompress(codec, records).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
         walk(&records, header, |index, record| {
             if codec == Codec::None {
@@ -116,7 +120,7 @@ fn check_records(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i6
                 max_timestamp = max_timestamp.max(timestamp);
                 faults.check_time(index, timestamp, place);
             }
-            if place.settings.compact && !record.has_key {
+            if place.settings.compact && record.key.is_none() {
                 faults.add_missing_key(index, place);
             }
         })?;
@@ -172,11 +176,11 @@ impl Faults {
     fn into_result(self) -> Result<(), Refusal> {
         if !self.times.is_empty() {
             let reason = "One or more records have been rejected due to invalid timestamp";
-            return Err(Refusal { records: self.times, ..Refusal::new(ErrorCode::INVALID_TIMESTAMP, reason) });
+            return Err(Refusal { records: self.times, ..Refusal::told(ErrorCode::INVALID_TIMESTAMP, reason) });
         }
         if !self.keys.is_empty() {
             let reason = "One or more records have been rejected";
-            return Err(Refusal { records: self.keys, ..Refusal::new(ErrorCode::INVALID_RECORD, reason) });
+            return Err(Refusal { records: self.keys, ..Refusal::told(ErrorCode::INVALID_RECORD, reason) });
         }
         Ok(())
     }
