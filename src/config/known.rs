@@ -50,9 +50,9 @@ const IGNORED: &str = "
     delete.records.purgatory.purge.interval.requests fetch.purgatory.purge.interval.requests
     producer.purgatory.purge.interval.requests share.fetch.purgatory.purge.interval.requests
 
-    log.dir log.dirs log.dir.failure.timeout.ms log.initial.task.delay.ms log.retention.check.interval.ms
+    log.dir log.dirs log.dir.failure.timeout.ms
     log.flush.offset.checkpoint.interval.ms log.flush.start.offset.checkpoint.interval.ms
-    log.cleaner.backoff.ms log.cleaner.dedupe.buffer.size log.cleaner.enable log.cleaner.io.buffer.load.factor
+    log.cleaner.dedupe.buffer.size log.cleaner.io.buffer.load.factor
     log.cleaner.io.buffer.size log.cleaner.io.max.bytes.per.second log.cleaner.threads
 
     auto.leader.rebalance.enable broker.heartbeat.interval.ms broker.session.timeout.ms
@@ -61,7 +61,7 @@ const IGNORED: &str = "
     controller.quorum.auto.join.enable controller.quorum.bootstrap.servers
     controller.quorum.election.backoff.max.ms controller.quorum.election.timeout.ms
     controller.quorum.fetch.timeout.ms controller.quorum.request.timeout.ms controller.quorum.retry.backoff.ms
-    controller.quorum.voters controller.quota.window.num controller.quota.window.size.seconds
+    controller.quorum.voters
     controller.socket.timeout.ms initial.broker.registration.timeout.ms inter.broker.listener.name
     internal.metadata.delete.delay.millis internal.metadata.log.segment.bytes
     internal.metadata.max.batch.size.in.bytes internal.metadata.max.fetch.size.in.bytes
@@ -103,15 +103,12 @@ const IGNORED: &str = "
     share.coordinator.threads share.coordinator.write.timeout.ms
 
     add.partitions.to.txn.retry.backoff.max.ms add.partitions.to.txn.retry.backoff.ms
-    transaction.abort.timed.out.transaction.cleanup.interval.ms transaction.max.timeout.ms
-    transaction.partition.verification.enable transaction.remove.expired.transaction.cleanup.interval.ms
     transaction.state.log.load.buffer.size transaction.state.log.min.isr transaction.state.log.num.partitions
     transaction.state.log.replication.factor transaction.state.log.segment.bytes
-    transaction.two.phase.commit.enable transactional.id.expiration.ms
+    transaction.two.phase.commit.enable
 
     client.quota.callback.class kafka.metrics.polling.interval.secs kafka.metrics.reporters metric.reporters
-    metrics.num.samples metrics.recording.level metrics.sample.window.ms quota.window.num
-    quota.window.size.seconds telemetry.max.bytes
+    metrics.num.samples metrics.recording.level metrics.sample.window.ms
 
     remote.fetch.max.wait.ms remote.list.offsets.request.timeout.ms
     remote.log.index.file.cache.total.size.bytes remote.log.manager.copier.thread.pool.size

@@ -15,6 +15,7 @@
 //! Nothing here touches files, the environment or the clock: the caller gives the texts, and the notices are returned.
 
 mod args;
+pub mod dynamic;
 mod environment;
 mod known;
 mod listener;
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use listener::Listener;
 pub use settings::{Config, Entry, Source, Synonym};
-pub use value::{Kind, Rule, Value};
+pub use value::{Kind, Problem, Rule, Value, parse};
 
 use known::Verdict;
 use listener::Protocols;

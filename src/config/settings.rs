@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::dynamic::Dynamic;
 use super::listener::Listener;
 use super::value::Rule::{Any, AtLeast, Between, BetweenOr, ListOf, Listeners, OneOf, OrUnlimited, Ratio};
 use super::value::{self, Field, Kind, Rule, Value};
@@ -44,11 +45,13 @@ macro_rules! settings {
             )*
             /// The names of the properties that somebody set, be it to the default value. Only descriptions need it.
             pub given: BTreeSet<&'static str>,
+            /// What clients changed since the start.
+            pub dynamic: Dynamic,
         }
 
         impl Default for Config {
             fn default() -> Config {
-                Config { $($field: $default,)* given: BTreeSet::new() }
+                Config { $($field: $default,)* given: BTreeSet::new(), dynamic: Dynamic::default() }
             }
         }
 
@@ -119,6 +122,34 @@ settings! {
     /// The milliseconds between two searches for producers to forget.
     producer_id_expiration_check_interval_ms: i32 = 600_000, "producer.id.expiration.check.interval.ms", AtLeast(1);
 
+    // Quotas and telemetry.
+
+    /// The number of windows over which quotas are averaged.
+    quota_window_num: i32 = 11, "quota.window.num", AtLeast(1);
+    /// The seconds that one of these windows lasts.
+    quota_window_size_seconds: i32 = 1, "quota.window.size.seconds", AtLeast(1);
+    /// The number of windows for which the quota of created and deleted partitions can be saved up.
+    controller_quota_window_num: i32 = 11, "controller.quota.window.num", AtLeast(1);
+    /// The seconds that one of these windows lasts.
+    controller_quota_window_size_seconds: i32 = 1, "controller.quota.window.size.seconds", AtLeast(1);
+    /// The bytes of its own metrics that a client may push at once.
+    telemetry_max_bytes: i32 = 1_048_576, "telemetry.max.bytes", AtLeast(1);
+
+    // Transactions.
+
+    /// The longest time, in milliseconds, that a producer may ask for before its transaction is aborted.
+    transaction_max_timeout_ms: i32 = 900_000, "transaction.max.timeout.ms", AtLeast(1);
+    /// The milliseconds between two searches for transactions that have taken too long.
+    transaction_abort_timed_out_transaction_cleanup_interval_ms: i32 = 10_000,
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms", AtLeast(1);
+    /// A transactional id is forgotten when nothing happened to it for this many milliseconds.
+    transactional_id_expiration_ms: i32 = 604_800_000, "transactional.id.expiration.ms", AtLeast(1);
+    /// The milliseconds between two searches for transactional ids to forget.
+    transaction_remove_expired_transaction_cleanup_interval_ms: i32 = 3_600_000,
+        "transaction.remove.expired.transaction.cleanup.interval.ms", AtLeast(1);
+    /// Whether a write of a client that adds partitions by itself beforehand is compared with what it has added.
+    transaction_partition_verification_enable: bool = true, "transaction.partition.verification.enable", Any;
+
     // Groups.
 
     /// How many milliseconds an empty group waits for further members after its first one joined.
@@ -135,6 +166,17 @@ settings! {
     offsets_retention_minutes: i32 = 10_080, "offsets.retention.minutes", AtLeast(1);
     /// The milliseconds between two searches for offsets to forget.
     offsets_retention_check_interval_ms: i64 = 600_000, "offsets.retention.check.interval.ms", AtLeast(1);
+
+    // Old records.
+
+    /// The milliseconds between two searches for segments that topics need not keep.
+    log_retention_check_interval_ms: i64 = 300_000, "log.retention.check.interval.ms", AtLeast(1);
+    /// The milliseconds from the start to the first of these searches.
+    log_initial_task_delay_ms: i64 = 30_000, "log.initial.task.delay.ms", AtLeast(0);
+    /// Whether topics with the policy compact are compacted.
+    log_cleaner_enable: bool = true, "log.cleaner.enable", Any;
+    /// The milliseconds for which compaction rests when there was nothing to compact.
+    log_cleaner_backoff_ms: i64 = 15_000, "log.cleaner.backoff.ms", AtLeast(0);
 
     // What holds for topics that say nothing else.
 
@@ -219,12 +261,20 @@ fn localhost() -> Listener {
 pub enum Source {
     /// DYNAMIC_TOPIC_CONFIG: the topic's own.
     Topic = 1,
+    /// DYNAMIC_BROKER_CONFIG: changed for this broker while it runs.
+    ThisBroker = 2,
     /// DYNAMIC_DEFAULT_BROKER_CONFIG: for all brokers, kept by the controller.
     AllBrokers = 3,
     /// STATIC_BROKER_CONFIG: given to the broker when it started.
     Broker = 4,
     /// DEFAULT_CONFIG: nobody said anything.
     Default = 5,
+    /// DYNAMIC_BROKER_LOGGER_CONFIG: how much the broker logs.
+    Logger = 6,
+    /// DYNAMIC_CLIENT_METRICS_CONFIG: a subscription to the metrics of clients.
+    ClientMetrics = 7,
+    /// DYNAMIC_GROUP_CONFIG: the group's own.
+    Group = 8,
 }
 
 /// One of the values that a property could take its own from.
@@ -277,6 +327,12 @@ impl Config {
         Ok(())
     }
 
+    /// Changes a property that has been checked, which does not count as given.
+    pub(super) fn change(&mut self, setting: &'static Setting, text: &str) {
+        let value = value::parse(setting.kind, setting.rule, text).ok();
+        value.into_iter().for_each(|value| assert!((setting.set)(self, value), "{}", setting.name));
+    }
+
     /// Whether every field keeps its rule, also those that a program filled in.
     pub(super) fn check_rules(&self) -> Result<(), ConfigError> {
         for setting in SETTINGS {
@@ -294,28 +350,46 @@ impl Config {
     }
 }
 
-/// The settings that Kafka can change while it runs. Most of those that topics fall back to are among them.
-fn is_changeable(name: &str) -> bool {
+/// The settings that can be changed while the broker runs. Most of those that topics fall back to are among them.
+pub(super) fn is_changeable(name: &str) -> bool {
     const OTHERS: &[&str] = &[
         "compression.gzip.level",
+        "compression.lz4.level",
         "compression.type",
         "compression.zstd.level",
-        "listeners",
         "max.connections",
         "max.connections.per.ip",
         "message.max.bytes",
         "min.insync.replicas",
         "producer.id.expiration.ms",
+        "transaction.partition.verification.enable",
+        "transaction.partition.verification.enable",
         "unclean.leader.election.enable",
     ];
     const FIXED: &[&str] = &[
+        "log.cleaner.enable",
         "log.flush.scheduler.interval.ms",
+        "log.initial.task.delay.ms",
+        "log.retention.check.interval.ms",
         "log.retention.hours",
         "log.retention.minutes",
         "log.roll.hours",
         "log.roll.jitter.hours",
     ];
     OTHERS.contains(&name) || name.starts_with("log.") && !FIXED.contains(&name)
+}
+
+/// The settings that a setting's value can come from, itself first: the same in coarser units.
+fn family(name: &'static str) -> Vec<&'static str> {
+    let others: &[&str] = match name {
+        "log.retention.ms" => &["log.retention.minutes", "log.retention.hours"],
+        "log.retention.minutes" => &["log.retention.hours"],
+        "log.roll.ms" => &["log.roll.hours"],
+        "log.roll.jitter.ms" => &["log.roll.jitter.hours"],
+        "log.flush.interval.ms" => &["log.flush.scheduler.interval.ms"],
+        _ => &[],
+    };
+    std::iter::once(name).chain(others.iter().copied()).collect()
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Setting> {
@@ -328,13 +402,16 @@ impl Setting {
         ConfigError::value(self.name, text, origin, complaint)
     }
 
+    /// The text in the form in which it is described.
+    pub(super) fn show(&self, text: &str) -> Option<String> {
+        value::parse(self.kind, self.rule, text).ok().map(|value| value.show())
+    }
+
     fn describe(&self, config: &Config, defaults: &Config) -> Entry {
         let show = |config: &Config| (self.get)(config).map(|value| value.show());
         let (value, default) = (show(config), show(defaults));
-        let source = if config.is_given(self.name, defaults) { Source::Broker } else { Source::Default };
-        let given = value.clone().filter(|_| source == Source::Broker).map(|value| (value, Source::Broker));
-        let values = given.into_iter().chain(default.clone().map(|value| (value, Source::Default)));
-        let synonyms = values.map(|(value, source)| Synonym { name: self.name, value, source }).collect();
+        let synonyms = config.synonyms(&family(self.name), defaults);
+        let source = synonyms.first().map_or(Source::Default, |synonym| synonym.source);
         let (name, kind, documentation) = (self.name, self.kind, self.documentation);
         let read_only = !is_changeable(name);
         Entry { name, kind, value, default, source, read_only, synonyms, documentation }

@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 
 use super::Config;
+use super::dynamic::MIN_INSYNC_REPLICAS;
 use super::settings::{Entry, Source, Synonym};
 use super::value::Kind::{Boolean, Double, Int, List, Long, String as Text};
 use super::value::Rule::{Any, AtLeast, Between, BetweenOr, ListOf, OneOf, Ratio, Replicas};
 use super::value::{self, Kind, Rule, Value};
-use crate::wire::record_batch::TimestampType;
+use crate::wire::compression;
+use crate::wire::record_batch::{Codec, TimestampType};
 
 /// What a topic was given: name and text of each property.
 pub type Overrides = BTreeMap<String, String>;
@@ -180,32 +182,33 @@ pub static PROPERTIES: &[Property] = &[
         "The replicas that must have a record before a producer that waits for all of them is answered.",
     ),
     property(
-        "compression.type",
+        COMPRESSION_TYPE,
         Text,
         OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
         Broker(&[("compression.type", 1)]),
-        "The compression in which records are kept; producer leaves them as they came.",
+        "The compression in which records are kept; producer leaves them as they came. A kafka-rs that was built without its \
+         feature compression takes producer alone.",
     ),
     property(
         "compression.gzip.level",
         Int,
         BetweenOr(1, 9, -1),
         Broker(&[("compression.gzip.level", 1)]),
-        "The effort of gzip, where it is used; -1 leaves it to gzip.",
+        "The effort of gzip, where it is used; -1 leaves it to gzip. Here each codec has its usual effort.",
     ),
     property(
         "compression.lz4.level",
         Int,
         Between(1, 17),
         Broker(&[("compression.lz4.level", 1)]),
-        "The effort of lz4, where it is used.",
+        "The effort of lz4, where it is used. Here each codec has its usual effort.",
     ),
     property(
         "compression.zstd.level",
         Int,
         Between(-131_072, 22),
         Broker(&[("compression.zstd.level", 1)]),
-        "The effort of zstd, where it is used.",
+        "The effort of zstd, where it is used. Here each codec has its usual effort.",
     ),
     property(
         "preallocate",
@@ -293,7 +296,7 @@ pub static PROPERTIES: &[Property] = &[
     ),
 ];
 
-const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
+const COMPRESSION_TYPE: &str = "compression.type";
 
 /// Checks one property of a topic; the error is Kafka's message for it.
 pub fn validate(name: &str, text: &str) -> Result<(), String> {
@@ -327,6 +330,14 @@ pub fn overrides<'a>(
     Ok(overrides)
 }
 
+/// The elements of a property that is a list, as they are for a topic that says nothing. `None` for what is no list.
+pub fn list_elements(config: &Config, name: &str) -> Option<Vec<String>> {
+    match find(name).filter(|property| property.kind == List)?.fallback(config) {
+        Some(Value::List(elements)) => Some(elements),
+        _ => Some(Vec::new()),
+    }
+}
+
 /// What single values cannot show.
 fn check_together(config: &Config, overrides: &Overrides) -> Result<(), String> {
     let values = Values { config, overrides };
@@ -335,6 +346,12 @@ fn check_together(config: &Config, overrides: &Overrides) -> Result<(), String> 
         return Err(format!(
             "conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
         ));
+    }
+    let keeps_codec = overrides.get(COMPRESSION_TYPE).is_none_or(|codec| codec.trim() == "producer");
+    if !compression::IS_AVAILABLE && !keeps_codec {
+        return Err(
+            "compression.type can only be producer: kafka-rs was built without its feature compression".to_owned()
+        );
     }
     if values.value("remote.storage.enable") == Some(Value::Boolean(true)) {
         return Err("Tiered Storage functionality is disabled in the broker. \
@@ -353,13 +370,31 @@ pub fn describe<'a>(config: &'a Config, overrides: &'a Overrides) -> impl Iterat
     shown.map(move |property| property.describe(config, &defaults, overrides))
 }
 
+/// What CreateTopics says of a topic, in the table's order. Unlike [`describe`], Kafka names the source of a value here also
+/// where a coarser unit stands in, and shows what was set as it was set and not in its normal form.
+pub fn describe_new<'a>(config: &'a Config, overrides: &'a Overrides) -> impl Iterator<Item = Entry> + 'a {
+    let defaults = Config::default();
+    describe(config, overrides).map(move |entry| match overrides.get(entry.name) {
+        Some(text) => Entry { value: Some(text.clone()), ..entry },
+        None => {
+            let names = find(entry.name).map(Property::settings).unwrap_or_default();
+            let source = config.all_synonyms(&names, &defaults).first().map_or(entry.source, |synonym| synonym.source);
+            Entry { source, ..entry }
+        }
+    })
+}
+
 /// The value that a property has for a topic, and where it comes from. `None` when there is no such property.
 pub fn effective(config: &Config, overrides: &Overrides, name: &str) -> Option<(Option<Value>, Source)> {
     let property = find(name)?;
     let own = overrides.get(name).and_then(|text| property.parse(text));
     match own {
         Some(value) => Some((Some(value), Source::Topic)),
-        None => Some((property.fallback(config), property.fallback_source(config, &Config::default()))),
+        None => {
+            let synonyms = property.synonyms(config, &Config::default());
+            let source = synonyms.first().map_or(Source::Default, |synonym| synonym.source);
+            Some((property.fallback(config), source))
+        }
     }
 }
 
@@ -380,26 +415,24 @@ impl Property {
         }
     }
 
-    fn fallback_source(&self, config: &Config, defaults: &Config) -> Source {
-        let Broker(settings) = self.fallback else { return Source::Default };
-        if self.name == MIN_INSYNC_REPLICAS {
-            // Kafka's controller keeps this one for all brokers, so that it can tell which replicas may lead.
-            Source::AllBrokers
-        } else if settings.iter().any(|(name, _)| config.is_given(name, defaults)) {
-            Source::Broker
-        } else {
-            Source::Default
+    /// The names of the settings behind the property, the first of which is its synonym.
+    fn settings(&self) -> Vec<&'static str> {
+        match self.fallback {
+            Broker(settings) => settings.iter().map(|(name, _)| *name).collect(),
+            Constant(_) | Hidden => Vec::new(),
         }
+    }
+
+    /// The broker's values behind the property, in their own units.
+    fn synonyms(&self, config: &Config, defaults: &Config) -> Vec<Synonym> {
+        config.synonyms(&self.settings(), defaults)
     }
 
     fn describe(&self, config: &Config, defaults: &Config, overrides: &Overrides) -> Entry {
         let own = overrides.get(self.name).and_then(|text| self.parse(text)).map(|value| value.show());
-        let mut synonyms = Vec::new();
-        if let Some(value) = own.clone() {
-            synonyms.push(Synonym { name: self.name, value, source: Source::Topic });
-        }
-        self.add_settings(config, defaults, &mut synonyms);
-        let source = if own.is_some() { Source::Topic } else { self.fallback_source(config, defaults) };
+        let own_synonym = own.clone().map(|value| Synonym { name: self.name, value, source: Source::Topic });
+        let synonyms: Vec<_> = own_synonym.into_iter().chain(self.synonyms(config, defaults)).collect();
+        let source = synonyms.first().map_or(Source::Default, |synonym| synonym.source);
         let shown = |config| self.fallback(config).map(|value| value.show());
         Entry {
             name: self.name,
@@ -410,22 +443,6 @@ impl Property {
             read_only: false,
             synonyms,
             documentation: self.documentation,
-        }
-    }
-
-    /// The settings behind the property that are given, in their own units, and the default of the first of them. Kafka
-    /// lists no default of the further ones either.
-    fn add_settings(&self, config: &Config, defaults: &Config, synonyms: &mut Vec<Synonym>) {
-        let Broker(settings) = self.fallback else { return };
-        let given = if self.name == MIN_INSYNC_REPLICAS { Source::AllBrokers } else { Source::Broker };
-        for (name, _) in settings {
-            let counts = given == Source::AllBrokers || config.is_given(name, defaults);
-            if let Some(value) = config.get(name).filter(|_| counts) {
-                synonyms.push(Synonym { name, value: value.show(), source: given });
-            }
-        }
-        if let Some((name, default)) = settings.first().and_then(|(name, _)| Some((*name, defaults.get(name)?))) {
-            synonyms.push(Synonym { name, value: default.show(), source: Source::Default });
         }
     }
 }
@@ -440,12 +457,14 @@ fn scaled(value: Value, factor: i64) -> Value {
 }
 
 /// The properties of a topic that act, read once when the topic is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicSettings {
     /// Keeps the last record of each key, so a record needs a key.
     pub compact: bool,
     /// Deletes what is older than `retention_ms` or beyond `retention_bytes`.
     pub delete: bool,
+    /// The codec in which batches are kept; `None` for that in which each comes.
+    pub codec: Option<Codec>,
     pub max_message_bytes: i32,
     pub message_timestamp_type: TimestampType,
     pub message_timestamp_before_max_ms: i64,
@@ -457,6 +476,11 @@ pub struct TopicSettings {
     pub retention_bytes: i64,
     pub segment_bytes: i32,
     pub segment_ms: i64,
+    pub min_compaction_lag_ms: i64,
+    pub max_compaction_lag_ms: i64,
+    pub delete_retention_ms: i64,
+    /// The share of bytes not yet compacted from which on compaction begins.
+    pub min_cleanable_dirty_ratio: f64,
 }
 
 impl TopicSettings {
@@ -466,6 +490,7 @@ impl TopicSettings {
         TopicSettings {
             compact: values.list_has("cleanup.policy", "compact"),
             delete: values.list_has("cleanup.policy", "delete"),
+            codec: values.codec(),
             max_message_bytes: values.int("max.message.bytes"),
             message_timestamp_type: if appended { TimestampType::LogAppendTime } else { TimestampType::CreateTime },
             message_timestamp_before_max_ms: values.integer("message.timestamp.before.max.ms"),
@@ -473,8 +498,12 @@ impl TopicSettings {
             min_insync_replicas: values.int(MIN_INSYNC_REPLICAS),
             retention_ms: values.integer("retention.ms"),
             retention_bytes: values.integer("retention.bytes"),
-            segment_bytes: values.int("segment.bytes"),
+            segment_bytes: values.segment_bytes(),
             segment_ms: values.integer("segment.ms"),
+            min_compaction_lag_ms: values.integer("min.compaction.lag.ms"),
+            max_compaction_lag_ms: values.integer("max.compaction.lag.ms"),
+            delete_retention_ms: values.integer("delete.retention.ms"),
+            min_cleanable_dirty_ratio: values.double("min.cleanable.dirty.ratio"),
         }
     }
 }
@@ -501,6 +530,37 @@ impl Values<'_> {
     /// Only for properties of the kind INT that have a fallback.
     fn int(&self, name: &str) -> i32 {
         i32::try_from(self.integer(name)).expect("the kind INT holds nothing larger")
+    }
+
+    /// Without the feature `compression` there is no way from one codec to another.
+    fn codec(&self) -> Option<Codec> {
+        match self.value(COMPRESSION_TYPE) {
+            Some(Value::Text(name)) if compression::IS_AVAILABLE => match name.as_str() {
+                "uncompressed" => Some(Codec::None),
+                "gzip" => Some(Codec::Gzip),
+                "snappy" => Some(Codec::Snappy),
+                "lz4" => Some(Codec::Lz4),
+                "zstd" => Some(Codec::Zstd),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Only for properties of the kind DOUBLE that have a fallback.
+    fn double(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Some(Value::Double(number)) => number,
+            other => unreachable!("{name} is a number with a fallback, but it is {other:?}"),
+        }
+    }
+
+    /// The one without a lower limit comes first.
+    fn segment_bytes(&self) -> i32 {
+        match self.value("internal.segment.bytes") {
+            Some(Value::Integer(bytes)) => i32::try_from(bytes).expect("the kind INT holds nothing larger"),
+            _ => self.int("segment.bytes"),
+        }
     }
 
     fn list_has(&self, name: &str, wanted: &str) -> bool {
@@ -636,19 +696,22 @@ mod tests {
             assert_eq!(TopicSettings::new(config, &none).retention_ms.to_string(), value);
         };
         check(&config, "604800000", Source::Default);
+        // Kafka calls a value that a coarser unit stands in for a default, wherever it is from.
         config.set("log.retention.hours", "24").unwrap();
-        check(&config, "86400000", Source::Broker);
+        check(&config, "86400000", Source::Default);
         config.set("log.retention.minutes", "70").unwrap();
-        check(&config, "4200000", Source::Broker);
+        check(&config, "4200000", Source::Default);
         config.set("log.retention.minutes", "-1").unwrap();
-        check(&config, "-1", Source::Broker);
+        check(&config, "-1", Source::Default);
         config.set("log.retention.ms", "5").unwrap();
         check(&config, "5", Source::Broker);
     }
 
     #[test]
     fn the_controller_keeps_min_insync_replicas() {
-        let entry = entry(&Config::default(), &Overrides::new(), "min.insync.replicas");
+        let mut config = Config::default();
+        config.keep_for_all_brokers();
+        let entry = entry(&config, &Overrides::new(), "min.insync.replicas");
         let sources: Vec<_> = entry.synonyms.iter().map(|synonym| synonym.source).collect();
         assert_eq!((entry.source, sources), (Source::AllBrokers, vec![Source::AllBrokers, Source::Default]));
     }

@@ -1,3 +1,32 @@
-//! What is set for topics and for the broker, as clients ask for it. The tables themselves are in [`crate::config`].
+//! What is set for topics, brokers, groups and the metrics of clients, and the APIs that describe and change it.
+//!
+//! A topic's settings lie with the topic, the broker's in [`crate::config`]; those of groups and client metrics are
+//! kept here. [`resource`] makes all of them alike: a set of names and texts that is looked at, checked and replaced as a
+//! whole. AlterConfigs brings a whole new set, IncrementalAlterConfigs makes one of the old set and some operations.
+//! Changes act in the same turn: what follows from them for the topics is computed again at once.
 
+pub mod alter_configs;
+pub mod client_metrics;
 pub mod describe_configs;
+pub mod groups;
+pub mod incremental_alter_configs;
+pub mod list_config_resources;
+pub mod loggers;
+mod property;
+mod resource;
+
+use std::collections::BTreeMap;
+
+use crate::config::topic::Overrides;
+use crate::wire::ErrorCode;
+
+/// Why a resource is not described or changed.
+type Refusal = (ErrorCode, String);
+
+/// What is set for groups and for the metrics of clients.
+#[derive(Debug, Default)]
+pub struct Configs {
+    /// By the group's id. A group stays here once something was set for it, also when all of that was taken back.
+    pub groups: BTreeMap<String, Overrides>,
+    pub client_metrics: client_metrics::Subscriptions,
+}

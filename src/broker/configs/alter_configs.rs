@@ -1,0 +1,52 @@
+//! AlterConfigs (33), versions 0 to 2: replaces all that is set for topics, brokers, groups and client metrics.
+//!
+//! What the request does not name falls back to its default. Each resource is changed or refused on its own; with
+//! `validate_only` everything is checked and nothing is changed. The levels of loggers are not changed in this way.
+
+use std::collections::HashMap;
+
+use super::Refusal;
+use super::resource::{Resource, check_names};
+use crate::broker::{Broker, Call};
+use crate::wire::ErrorCode;
+use crate::wire::messages::alter_configs::{
+    AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig, Request, Response,
+};
+
+pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
+    let mut times = HashMap::new();
+    for resource in &request.resources {
+        *times.entry((resource.resource_type, resource.resource_name.clone())).or_insert(0) += 1;
+    }
+    let alter = |AlterConfigsResource { resource_type, resource_name, configs }| {
+        let outcome = match times.get(&(resource_type, resource_name.clone())) {
+            Some(2..) => Err((ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.".to_owned())),
+            _ => alter(broker, resource_type, &resource_name, configs, request.validate_only),
+        };
+        let (error_code, error_message) = match outcome {
+            Ok(()) => (ErrorCode::NONE, None),
+            Err((code, message)) => (code, Some(message)),
+        };
+        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    };
+    Response { responses: request.resources.into_iter().map(alter).collect(), ..Response::default() }
+}
+
+fn alter(
+    broker: &mut Broker,
+    kind: i8,
+    name: &str,
+    configs: Vec<AlterableConfig>,
+    validate_only: bool,
+) -> Result<(), Refusal> {
+    check_names(configs.iter().map(|config| (config.name.as_str(), config.value.is_some())))?;
+    // Kafka has the loggers changed by IncrementalAlterConfigs alone.
+    let resource = Resource::new(kind, name.to_owned(), broker.config.node_id)?;
+    let named: Vec<String> = configs.iter().map(|config| config.name.clone()).collect();
+    let set = configs.into_iter().filter_map(|config| Some((config.name, config.value?))).collect();
+    resource.check(broker, &set, &named)?;
+    if !validate_only {
+        resource.set(broker, set);
+    }
+    Ok(())
+}
