@@ -33,7 +33,8 @@
 //! - One thread, one poll. No lock, no `async`, no sleep, and nothing that the loop calls blocks.
 //! - `net` alone knows mio. `broker` and `wire` never read the clock and never see a socket.
 //! - Every request is answered exactly once, in order per connection; a Produce with acks = 0 not at all.
-//! - Offsets are contiguous. A record that was acknowledged is readable, byte for byte as it came, until its topic is deleted.
+//! - Offsets are contiguous as they are given. A record that was acknowledged is readable, byte for byte as it came, until
+//!   its topic is deleted, or what is set for the topic lets it go: by its age, by what came after it, or by compaction.
 //! - A group's generation only rises, and a partition has at most one owner in it.
 //! - Nothing from a socket is trusted: no indexing with it, no allocation by a count that it names. Bad input is an error; a
 //!   broken invariant is an assertion, and never the other way round.

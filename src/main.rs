@@ -15,7 +15,7 @@ const BAD_USAGE: u8 = 2;
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
-    env_logger::Builder::new().filter_level(LevelFilter::Info).parse_default_env().init();
+    start_log();
     let arguments: Vec<String> = env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect();
     let environment =
         env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
@@ -39,6 +39,14 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::from(BAD_USAGE)
         }
+    }
+}
+
+/// Without RUST_LOG everything may be logged, up to a level that clients can change; with it, what it says.
+fn start_log() {
+    env_logger::Builder::new().filter_level(LevelFilter::Trace).parse_default_env().init();
+    if env::var_os(env_logger::DEFAULT_FILTER_ENV).is_none() {
+        log::set_max_level(LevelFilter::Info);
     }
 }
 

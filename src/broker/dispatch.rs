@@ -37,13 +37,24 @@ pub struct Call {
     pub version: i16,
     pub correlation_id: i32,
     pub client_id: Option<String>,
+    /// The size of the request, with its header.
+    pub bytes: usize,
+    /// For how long the client has to be quiet because of what its requests have cost so far.
+    pub throttle_ms: i32,
     pub now: Now,
 }
 
 impl Call {
     /// The duty to answer this request.
     pub(super) fn ticket(&self) -> Ticket {
-        Ticket::new(self.connection, self.api, self.version, self.correlation_id)
+        let mut ticket = Ticket::new(self.connection, self.api, self.version, self.correlation_id);
+        ticket.throttle(self.throttle_ms);
+        ticket
+    }
+
+    /// The client's id, which is empty when it gave none.
+    pub fn client_id(&self) -> &str {
+        self.client_id.as_deref().unwrap_or_default()
     }
 }
 
@@ -88,6 +99,7 @@ fn try_dispatch(
     frame: Bytes,
     now: Now,
 ) -> Result<(), Refusal> {
+    let bytes = frame.len();
     let mut reader = Reader::new(frame, 0, false);
     let start = RequestStart::read(&mut reader).map_err(Refusal::Header)?;
     let api = api::find(start.api_key).ok_or(Refusal::UnknownApi(start.api_key))?;
@@ -105,8 +117,13 @@ fn try_dispatch(
     }
     let client_id =
         header::read_request_rest(&mut reader, version, api.is_flexible(version)).map_err(Refusal::Header)?;
-    let call = Call { connection, client, api, version, correlation_id, client_id, now };
-    (api.handler)(broker, &call, &mut reader).map_err(|error| Refusal::Body(api, start, error))
+    let throttle_ms = broker.quotas.request_throttle_ms(client_id.as_deref().unwrap_or_default(), &broker.config, now);
+    let call = Call { connection, client, api, version, correlation_id, client_id, bytes, throttle_ms, now };
+    (api.handler)(broker, &call, &mut reader).map_err(|error| Refusal::Body(api, start, error))?;
+    if broker.measures_requests() {
+        broker.quotas.handled(call.client_id);
+    }
+    Ok(())
 }
 
 /// Reads a request's body. Bytes behind it are ignored, as in Kafka: some versions of librdkafka send a Metadata request for

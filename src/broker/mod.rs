@@ -13,9 +13,9 @@
 //! the requests that wait for what this turn has appended, then everything that `poll_output` has. A test drives it with a
 //! clock of its own, so that an hour of rebalances passes in a millisecond.
 //!
-//! A folder here is a state and the APIs that work on it: [`topics`], [`produce`], [`fetch`], [`groups`], [`configs`],
-//! [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a frame's row in it, [`ticket`] is the duty to answer,
-//! [`parking`] keeps the fetches that wait.
+//! A folder here is a state and the APIs that work on it: [`topics`], [`produce`], [`fetch`], [`groups`], [`transactions`],
+//! [`configs`], [`quotas`], [`telemetry`], [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a frame's row in it,
+//! [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait.
 
 pub mod api;
 pub mod cluster;
@@ -27,22 +27,30 @@ pub mod groups;
 pub mod log;
 pub mod parking;
 pub mod produce;
+pub mod quotas;
 pub mod random;
+pub mod telemetry;
 pub mod ticket;
 pub mod topics;
+pub mod transactions;
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use self::cluster::features::Features;
+use self::configs::Configs;
 use self::deadlines::Deadlines;
 use self::fetch::sessions::FetchSessions;
 use self::groups::Groups;
 use self::parking::{ParkedFetchId, Parking};
+use self::quotas::Quotas;
 use self::random::Random;
+use self::telemetry::Telemetry;
 use self::ticket::Outbox;
 use self::topics::{Topic, Topics};
+use self::transactions::Transactions;
 use crate::config::topic::Overrides;
 use crate::config::{Config, StartTopic};
 
@@ -60,6 +68,10 @@ enum Deadline {
     Fetch(ParkedFetchId),
     /// Something in a consumer group.
     Group(groups::Deadline),
+    /// Something with transactions.
+    Transaction(transactions::Deadline),
+    /// Old records are to be deleted or compacted.
+    Log(log::upkeep::Deadline),
     /// It is time to forget producers that have been silent for `producer.id.expiration.ms`.
     ExpireProducers,
 }
@@ -70,26 +82,38 @@ pub struct Broker {
     config: Config,
     cluster_id: String,
     random: Random,
+    configs: Configs,
+    /// The log that is being compacted.
+    compacting: Option<log::upkeep::Compacting>,
     topics: Topics,
     groups: Groups,
-    next_producer_id: i64,
+    transactions: Transactions,
+    features: Features,
     parking: Parking,
     fetch_sessions: FetchSessions,
+    quotas: Quotas,
+    telemetry: Telemetry,
     deadlines: Deadlines<Deadline>,
     outbox: Outbox,
 }
 
 impl Broker {
     /// An empty broker. All its identifiers follow from the seed.
-    pub fn new(config: Config, seed: u64, now: Now) -> Self {
+    pub fn new(mut config: Config, seed: u64, now: Now) -> Self {
+        config.keep_for_all_brokers();
         let mut random = Random::new(seed);
         let mut broker = Self {
             cluster_id: random.uuid().to_string(),
             groups: Groups::default(),
+            configs: Configs::default(),
+            compacting: None,
             topics: Topics::default(),
-            next_producer_id: 0,
+            transactions: Transactions::default(),
+            features: Features::default(),
             parking: Parking::default(),
             fetch_sessions: FetchSessions::new(&config),
+            quotas: Quotas::default(),
+            telemetry: Telemetry::default(),
             deadlines: Deadlines::default(),
             outbox: Outbox::new(),
             random,
@@ -97,6 +121,8 @@ impl Broker {
         };
         produce::schedule_expiry(&mut broker, now);
         groups::schedule_expiry(&mut broker, now);
+        log::upkeep::schedule(&mut broker, now);
+        transactions::schedule_expiry(&mut broker, now);
         broker
     }
 
@@ -111,10 +137,17 @@ impl Broker {
             match deadline {
                 Deadline::Fetch(id) => fetch::on_max_wait(self, id, now),
                 Deadline::Group(deadline) => groups::on_deadline(self, deadline, now),
+                Deadline::Transaction(deadline) => transactions::on_deadline(self, deadline, now),
+                Deadline::Log(deadline) => log::upkeep::on_deadline(self, deadline, now),
                 Deadline::ExpireProducers => produce::on_expiry(self, now),
             }
         }
         fetch::wake(self, now);
+    }
+
+    /// The properties as they are now: clients can change some of them.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The moment at which `end_turn` has something to do even if no frame comes.
@@ -129,6 +162,7 @@ impl Broker {
 
     /// The connection is gone, and with it the fetch that may wait for it.
     pub fn forget(&mut self, connection: ConnectionId) {
+        self.telemetry.forget(connection);
         if let Some((at, id)) = self.parking.forget(connection) {
             self.deadlines.cancel(at, Deadline::Fetch(id));
         }

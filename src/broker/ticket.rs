@@ -28,6 +28,9 @@ pub enum Output {
     Answer { connection: ConnectionId, frame: Frame },
     /// The request is done and has no answer: the connection may go on.
     Done { connection: ConnectionId },
+    /// The client has used up a quota: nothing is to be read from the connection for so long. Comes right behind what ends
+    /// the request.
+    Mute { connection: ConnectionId, ms: i32 },
     /// The connection cannot go on; the reason is for the log.
     Close { connection: ConnectionId, reason: String },
 }
@@ -42,11 +45,22 @@ pub struct Ticket {
     api: &'static Api,
     version: i16,
     correlation_id: i32,
+    /// For how long the client has to be quiet once this is answered.
+    throttle_ms: i32,
 }
 
 impl Ticket {
     pub fn new(connection: ConnectionId, api: &'static Api, version: i16, correlation_id: i32) -> Self {
-        Self { connection, api, version, correlation_id }
+        Self { connection, api, version, correlation_id, throttle_ms: 0 }
+    }
+
+    /// The client has used up a quota, and has to be quiet for so long. Of several times the longest counts.
+    pub fn throttle(&mut self, ms: i32) {
+        self.throttle_ms = self.throttle_ms.max(ms);
+    }
+
+    pub fn throttle_ms(&self) -> i32 {
+        self.throttle_ms
     }
 
     pub fn connection(&self) -> ConnectionId {
@@ -59,16 +73,35 @@ impl Ticket {
 
     /// Answers with a response of the request's own API and version.
     pub fn answer<R: Message>(self, response: &R, outbox: &mut Outbox) {
+        if self.throttle_ms == 0 {
+            return outbox.push_back(Output::Answer { connection: self.connection, frame: self.encode(response) });
+        }
+        let mut response = response.clone();
+        if let Some(throttle_time_ms) = response.throttle_time_ms() {
+            *throttle_time_ms = self.throttle_ms;
+        }
+        outbox.push_back(Output::Answer { connection: self.connection, frame: self.encode(&response) });
+        self.mute(outbox);
+    }
+
+    fn encode<R: Message>(&self, response: &R) -> Frame {
         let flexible = self.api.is_flexible(self.version);
         let mut writer = Writer::new(self.version, flexible);
         header::write_response(&mut writer, self.correlation_id, self.api.response_header_is_flexible(self.version));
         response.write(&mut writer);
-        outbox.push_back(Output::Answer { connection: self.connection, frame: writer.finish() });
+        writer.finish()
     }
 
     /// Ends a request that wants no answer.
     pub fn discard(self, outbox: &mut Outbox) {
         outbox.push_back(Output::Done { connection: self.connection });
+        self.mute(outbox);
+    }
+
+    fn mute(&self, outbox: &mut Outbox) {
+        if self.throttle_ms > 0 {
+            outbox.push_back(Output::Mute { connection: self.connection, ms: self.throttle_ms });
+        }
     }
 
     /// Ends a request by closing its connection: the only way to tell an error to a client that wants no answer.

@@ -20,6 +20,9 @@
 //! answer, answers leave in order, and a peer that does not read its answers cannot make the broker produce more of them.
 //! What it sends meanwhile stays in the socket once [`KEPT_BYTES`] are here.
 //!
+//! A connection whose client has used up a quota is *muted* for a while: it neither reads nor takes a frame, though it goes on
+//! writing (KIP-219).
+//!
 //! The connection works over any stream that reads and writes without blocking, so that a test can be the socket.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -83,6 +86,8 @@ pub struct Connection<S> {
     pub maybe_readable: bool,
     /// Whether the loop asked to be told when the socket takes bytes again.
     pub wants_writable: bool,
+    /// The client has used up a quota: before this moment nothing is read and no frame is taken.
+    muted_until: Option<Instant>,
     /// When the last byte came or went.
     pub last_active: Instant,
 }
@@ -99,6 +104,7 @@ impl<S: Stream> Connection<S> {
             ended: false,
             maybe_readable: true,
             wants_writable: false,
+            muted_until: None,
             last_active: now,
         }
     }
@@ -114,6 +120,7 @@ impl<S: Stream> Connection<S> {
     /// Whether reading would be of use: in `Open` and `Waiting` while there is room, in `Draining` always.
     pub fn wants_bytes(&self) -> bool {
         match self.state {
+            State::Open | State::Waiting if self.is_muted() => false,
             State::Open => !self.ended && !self.is_congested(),
             State::Waiting => self.frames.length() < KEPT_BYTES,
             State::Draining => true,
@@ -161,7 +168,7 @@ impl<S: Stream> Connection<S> {
 
     /// Takes the next complete frame, which the caller must give to the broker: the connection now waits for its answer.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
-        if self.state != State::Open || self.is_congested() {
+        if self.state != State::Open || self.is_muted() || self.is_congested() {
             return Ok(None);
         }
         let frame = self.frames.next()?;
@@ -196,7 +203,21 @@ impl<S: Stream> Connection<S> {
 
     /// Whether there may be a frame to take, or bytes to read.
     pub fn can_go_on(&self) -> bool {
-        self.state == State::Open && (self.frames.length() > 0 || self.maybe_readable || self.ended)
+        self.state == State::Open && !self.is_muted() && (self.frames.length() > 0 || self.maybe_readable || self.ended)
+    }
+
+    /// The client has to be quiet until then.
+    pub fn mute(&mut self, until: Instant) {
+        self.muted_until = self.muted_until.max(Some(until));
+    }
+
+    /// Ends the time for which the client had to be quiet, if it is over.
+    pub fn unmute(&mut self, now: Instant) {
+        self.muted_until = self.muted_until.filter(|until| *until > now);
+    }
+
+    pub fn is_muted(&self) -> bool {
+        self.muted_until.is_some()
     }
 
     /// No further request is taken; what is queued is still written.
@@ -231,6 +252,7 @@ impl<S: Stream> Connection<S> {
 mod tests {
     use std::collections::VecDeque;
     use std::net::{Ipv4Addr, SocketAddr};
+    use std::time::Duration;
 
     use super::*;
     use crate::wire::Writer;
@@ -525,6 +547,27 @@ mod tests {
         assert!(!connection.wants_bytes());
         connection.done();
         assert!(connection.wants_bytes());
+    }
+
+    #[test]
+    fn a_muted_connection_writes_but_does_not_read() {
+        let mut connection = in_state(State::Waiting);
+        let now = Instant::now();
+        let (soon, later) = (now + Duration::from_millis(1), now + Duration::from_millis(2));
+        connection.answer(response(b"1"));
+        connection.mute(later);
+        connection.mute(soon);
+        connection.arrive(&request(b"two"));
+        assert_eq!(connection.read(), Filled::More, "nothing was read, so there may be something");
+        assert_eq!((connection.take(), connection.can_go_on(), connection.wants_bytes()), (None, false, false));
+        connection.write();
+        assert_eq!(connection.stream.written, request(b"1"));
+        connection.unmute(soon);
+        assert!(connection.is_muted(), "of two times the longer one counts");
+        connection.unmute(later);
+        assert!(connection.can_go_on());
+        assert_eq!(connection.read(), Filled::Empty);
+        assert_eq!(connection.take().as_deref(), Some(&b"two"[..]));
     }
 
     #[test]

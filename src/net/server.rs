@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use log::{debug, error, info, warn};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
@@ -67,6 +68,8 @@ enum Deadline {
     Idle(ConnectionId),
     /// A connection has had its time to drain.
     Drained(ConnectionId),
+    /// A connection's client need not be quiet any longer.
+    Unmute(ConnectionId),
     /// Accepting can be tried again.
     Accept,
     /// The stop has waited long enough.
@@ -105,8 +108,6 @@ pub struct Server {
     /// Accepting goes on when one of the `max.connections` ends.
     accept_waits: bool,
     broker: Broker,
-    max_connections: usize,
-    max_connections_per_ip: usize,
     frame_limit: usize,
     idle_limit: Option<Duration>,
     scratch: Vec<u8>,
@@ -139,6 +140,11 @@ fn random_seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
+/// A property that cannot be negative.
+fn limit(property: i32) -> usize {
+    usize::try_from(property).unwrap_or(0)
+}
+
 impl Server {
     /// Opens the sockets. Clients can connect from here on, and are served by [`Server::run`].
     pub fn bind(config: Config) -> Result<Self, StartError> {
@@ -152,7 +158,6 @@ impl Server {
                 acceptors.push(Acceptor { socket, listener });
             }
         }
-        let limit = |property: i32| usize::try_from(property).unwrap_or(0);
         Ok(Self {
             poll,
             #[cfg(unix)]
@@ -167,8 +172,6 @@ impl Server {
             deadlines: Deadlines::default(),
             stopping: false,
             accept_waits: false,
-            max_connections: limit(config.max_connections),
-            max_connections_per_ip: limit(config.max_connections_per_ip),
             frame_limit: limit(config.socket_request_max_bytes),
             idle_limit: u64::try_from(config.connections_max_idle_ms).ok().map(Duration::from_millis),
             broker: Broker::new(config, random_seed(), read_clock()),
@@ -228,7 +231,7 @@ impl Server {
             }
             self.serve_ready(now);
             self.broker.end_turn(now);
-            self.take_outputs(None);
+            self.take_outputs(None, now);
             self.write_dirty(now);
             self.expire(now);
         }
@@ -281,10 +284,15 @@ impl Server {
         }
     }
 
+    /// How many connections there may be, which clients can change.
+    fn max_connections(&self) -> usize {
+        limit(self.broker.config().max_connections)
+    }
+
     /// Accepts whoever has connected. Beyond `max.connections` the others wait in the socket.
     fn accept(&mut self, index: usize, now: Now) {
         while let Some(acceptor) = self.acceptors.get(index) {
-            if self.connections.len() >= self.max_connections {
+            if self.connections.len() >= self.max_connections() {
                 self.accept_waits = true;
                 return;
             }
@@ -312,11 +320,15 @@ impl Server {
 
     fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr, listener: usize, now: Now) -> io::Result<()> {
         let from_peer = |connection: &Connection<_>| connection.client.peer.ip() == peer.ip();
-        if self.max_connections_per_ip < self.max_connections
-            && self.connections.iter().filter(|(_, connection)| from_peer(connection)).count()
-                >= self.max_connections_per_ip
+        let max_per_ip = limit(self.broker.config().max_connections_per_ip);
+        if max_per_ip < self.max_connections()
+            && self.connections.iter().filter(|(_, connection)| from_peer(connection)).count() >= max_per_ip
         {
-            warn!("Refusing a connection from {peer}: max.connections.per.ip is {}", self.max_connections_per_ip);
+            warn!("Refusing a connection from {peer}: max.connections.per.ip is {max_per_ip}");
+            return Ok(());
+        }
+        if !self.broker.admits(peer.ip(), now) {
+            debug!("Refusing a connection from {peer}: too many came from there lately");
             return Ok(());
         }
         // Without this, a small answer waits in the system until the peer has acknowledged the one before.
@@ -356,7 +368,7 @@ impl Server {
             let Some(connection) = self.connection(id) else { return };
             let client = connection.client;
             match connection.next_frame() {
-                Ok(Some(frame)) => self.broker.handle(id, client, frame, now),
+                Ok(Some(frame)) => self.handle(id, client, frame, now),
                 Ok(None) => return self.dirty.push(id),
                 Err(refused) => {
                     error!("Closing the connection of {}: {refused}", client.peer);
@@ -364,13 +376,22 @@ impl Server {
                     return self.dirty.push(id);
                 }
             }
-            self.take_outputs(Some(id));
+            self.take_outputs(Some(id), now);
             if let Some(connection) = self.connection(id).filter(|connection| connection.waits_in_vain()) {
                 connection.close();
                 return self.dirty.push(id);
             }
         }
         self.ready.push(id);
+    }
+
+    /// Lets the broker serve one request. Only while there are quotas for it, the time that this takes is measured.
+    fn handle(&mut self, id: ConnectionId, client: Client, frame: Bytes, now: Now) {
+        let started = self.broker.measures_requests().then(Instant::now);
+        self.broker.handle(id, client, frame, now);
+        if let Some(started) = started {
+            self.broker.charge(started.elapsed(), now);
+        }
     }
 
     fn read(&mut self, id: ConnectionId, now: Now) {
@@ -395,10 +416,11 @@ impl Server {
     }
 
     /// Does what the broker wants done with connections. `serving` is the one that goes on by itself.
-    fn take_outputs(&mut self, serving: Option<ConnectionId>) {
+    fn take_outputs(&mut self, serving: Option<ConnectionId>, now: Now) {
         while let Some(output) = self.broker.poll_output() {
             let (Output::Answer { connection: id, .. }
             | Output::Done { connection: id }
+            | Output::Mute { connection: id, .. }
             | Output::Close { connection: id, .. }) = &output;
             let id = *id;
             let Some(connection) = self.connection(id) else { continue };
@@ -408,6 +430,13 @@ impl Server {
                     connection.answer(frame);
                 }
                 Output::Done { .. } => connection.done(),
+                Output::Mute { ms, .. } => {
+                    debug!("Reading nothing from {} for {ms} ms: it has used up a quota", connection.client.peer);
+                    let until = now.after_ms(ms);
+                    connection.mute(until);
+                    self.deadlines.schedule(until, Deadline::Unmute(id));
+                    continue;
+                }
                 Output::Close { reason, .. } => {
                     error!("Closing the connection of {}: {reason}", connection.client.peer);
                     connection.give_up();
@@ -483,7 +512,7 @@ impl Server {
 
     /// Does what is due in the network layer.
     fn expire(&mut self, now: Now) {
-        if self.connections.len() < self.max_connections && mem::take(&mut self.accept_waits) {
+        if self.connections.len() < self.max_connections() && mem::take(&mut self.accept_waits) {
             self.accept_all(now);
         }
         while let Some(deadline) = self.deadlines.pop_due(now.instant) {
@@ -492,6 +521,12 @@ impl Server {
                 Deadline::Drained(id) => {
                     if self.connection(id).is_some() {
                         self.remove(id);
+                    }
+                }
+                Deadline::Unmute(id) => {
+                    if let Some(connection) = self.connection(id) {
+                        connection.unmute(now.instant);
+                        self.ready.push(id);
                     }
                 }
                 Deadline::Accept => self.accept_all(now),
@@ -507,7 +542,7 @@ impl Server {
     fn on_idle(&mut self, id: ConnectionId, now: Now) {
         let Some(limit) = self.idle_limit else { return };
         let Some(connection) = self.connection(id) else { return };
-        let waits_for_us = connection.state() == State::Waiting;
+        let waits_for_us = connection.state() == State::Waiting || connection.is_muted();
         let since = if waits_for_us { now.instant } else { connection.last_active };
         if since + limit > now.instant {
             self.deadlines.schedule(since + limit, Deadline::Idle(id));

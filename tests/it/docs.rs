@@ -80,7 +80,11 @@ fn every_api_has_its_section() {
     let headings = text.lines().filter_map(|line| line.strip_prefix("### "));
     let mut described = headings.filter(|heading| heading.contains("), version"));
     for api in APIS {
-        let expect = format!("{} ({}), versions {} to {}", api.name, api.key, api.min_version, api.max_version);
+        let versions = match (api.min_version, api.max_version) {
+            (first, last) if first == last => format!("version {first}"),
+            (first, last) => format!("versions {first} to {last}"),
+        };
+        let expect = format!("{} ({}), {versions}", api.name, api.key);
         let found = described.next().unwrap_or("nothing");
         assert_eq!(found, expect, "{PROTOCOL} has a heading for each API in the order of the table");
     }

@@ -50,10 +50,40 @@ exchanges! {
     18 api_versions;
     19 create_topics;
     20 delete_topics;
+    21 delete_records;
     22 init_producer_id;
     23 offset_for_leader_epoch;
+    24 add_partitions_to_txn;
+    25 add_offsets_to_txn;
+    26 end_txn;
+    27 write_txn_markers;
+    28 txn_offset_commit;
+    29 describe_acls;
+    30 create_acls;
+    31 delete_acls;
     32 describe_configs;
+    33 alter_configs;
+    34 alter_replica_log_dirs;
+    35 describe_log_dirs;
+    37 create_partitions;
+    42 delete_groups;
+    43 elect_leaders;
+    44 incremental_alter_configs;
+    45 alter_partition_reassignments;
+    46 list_partition_reassignments;
+    47 offset_delete;
+    48 describe_client_quotas;
+    49 alter_client_quotas;
+    55 describe_quorum;
+    57 update_features;
     60 describe_cluster;
+    61 describe_producers;
+    65 describe_transactions;
+    66 list_transactions;
+    71 get_telemetry_subscriptions;
+    72 push_telemetry;
+    74 list_config_resources;
+    75 describe_topic_partitions;
 }
 
 /// A connection of the driver's.
@@ -71,6 +101,8 @@ struct Peer {
     answer: Option<(&'static Api, i16, Bytes)>,
     /// Why the broker has closed the connection.
     closed: Option<String>,
+    /// Until when the broker wants to read nothing from the connection.
+    muted_until: Option<Instant>,
 }
 
 /// A broker, its clients and their time.
@@ -115,7 +147,10 @@ impl Driver {
         let client = Client { peer: address(port), local: address(9092), listener: 0 };
         let id = ConnectionId { slot, generation: 1 };
         let client_id = client_id.to_owned();
-        self.peers.insert(Connection(slot), Peer { id, client, client_id, asked: None, answer: None, closed: None });
+        self.peers.insert(
+            Connection(slot),
+            Peer { id, client, client_id, asked: None, answer: None, closed: None, muted_until: None },
+        );
         Connection(slot)
     }
 
@@ -182,6 +217,12 @@ impl Driver {
         self.peers[&connection].asked.is_some()
     }
 
+    /// For how long the broker reads nothing from the connection.
+    pub fn muted_ms(&self, connection: Connection) -> u128 {
+        let until = self.peers[&connection].muted_until;
+        until.map_or(0, |until| until.saturating_duration_since(self.now.instant).as_millis())
+    }
+
     /// Why the broker has closed the connection, if it has.
     pub fn closed(&self, connection: Connection) -> Option<&str> {
         self.peers[&connection].closed.as_deref()
@@ -211,6 +252,9 @@ impl Driver {
             match output {
                 Output::Answer { connection, frame } => self.take_answer(connection, frame.to_bytes()),
                 Output::Done { connection } => drop(self.take_asked(connection)),
+                Output::Mute { connection, ms } => {
+                    self.peer(connection).muted_until = Some(self.now.after_ms(ms));
+                }
                 Output::Close { connection, reason } => {
                     let _ = self.take_asked(connection);
                     self.peer(connection).closed.get_or_insert(reason);

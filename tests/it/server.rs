@@ -111,7 +111,8 @@ fn who_only_listens_any_more_gets_his_answers() {
 fn api_versions_lists_what_the_table_has() {
     let broker = start(&[]);
     let mut socket = connect(&broker);
-    let expect: Vec<_> = APIS.iter().map(|api| (api.key, api.min_version, api.max_version)).collect();
+    let listed = APIS.iter().filter(|api| api.is_listed());
+    let expect: Vec<_> = listed.map(|api| (api.key, api.min_version, api.max_version)).collect();
     for version in 0..=4 {
         let response = socket.ask(version, &client());
         assert_eq!(response.error_code, ErrorCode::NONE);

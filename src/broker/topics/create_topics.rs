@@ -2,24 +2,27 @@
 //!
 //! The topic is ready when the answer is written, so the request's timeout never matters. From v5 the answer tells the
 //! partitions, the replication factor and every setting of the new topic; from v7 its id. With `validate_only` everything is
-//! checked and nothing is created. A single broker can hold one replica of a partition and no more.
+//! checked and nothing is created. A single broker can hold one replica of a partition and no more. From v6 a topic for which
+//! the quota `controller_mutation_rate` has nothing left is refused (KIP-599); before, the client is slowed down.
 
 use std::collections::HashSet;
 
-use super::validate_name;
+use super::{PARTITIONS_MAX, check_replicas, validate_name};
+use crate::broker::quotas::Mutations;
 use crate::broker::{Broker, Call};
-use crate::config::topic;
+use crate::config::topic::{self, Overrides};
 use crate::wire::ErrorCode;
 use crate::wire::messages::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, Request, Response,
 };
 
-/// Above this, one request could fill the memory with empty partitions.
-const PARTITIONS_MAX: i32 = 10_000;
+/// The first version that is told when its quota is used up.
+const STRICT_FROM: i16 = 6;
 
 type Refusal = (ErrorCode, String);
 
-pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
+pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
+    let mut mutations = Mutations::new(call, STRICT_FROM);
     let (mut seen, mut twice) = (HashSet::new(), HashSet::new());
     for topic in &request.topics {
         if !seen.insert(topic.name.clone()) {
@@ -34,19 +37,24 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
         let outcome = if twice.contains(&topic.name) {
             Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name.".to_owned()))
         } else {
-            create(broker, &topic, request.validate_only)
+            create(broker, &topic, request.validate_only, &mut mutations)
         };
         topics.push(outcome.unwrap_or_else(|(error_code, message)| CreatableTopicResult {
             name: topic.name,
             error_code,
-            error_message: Some(message),
+            error_message: Some(message).filter(|message| !message.is_empty()),
             ..CreatableTopicResult::default()
         }));
     }
-    Response { topics, ..Response::default() }
+    Response { throttle_time_ms: mutations.throttle_time_ms, topics }
 }
 
-fn create(broker: &mut Broker, wanted: &CreatableTopic, validate_only: bool) -> Result<CreatableTopicResult, Refusal> {
+fn create(
+    broker: &mut Broker,
+    wanted: &CreatableTopic,
+    validate_only: bool,
+    mutations: &mut Mutations,
+) -> Result<CreatableTopicResult, Refusal> {
     validate_name(&wanted.name).map_err(|message| (ErrorCode::INVALID_TOPIC_EXCEPTION, message))?;
     if broker.topics.get(&wanted.name).is_some() {
         return Err((ErrorCode::TOPIC_ALREADY_EXISTS, format!("Topic '{}' already exists.", wanted.name)));
@@ -56,22 +64,27 @@ fn create(broker: &mut Broker, wanted: &CreatableTopic, validate_only: bool) -> 
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, message));
     }
     let asked = wanted.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
-    let configs = topic::overrides(&broker.config, asked).map_err(|message| (ErrorCode::INVALID_CONFIG, message))?;
+    let configs = match wanted.configs.as_slice() {
+        // What is set for the broker is not held against a topic that says nothing.
+        [] => Overrides::new(),
+        _ => topic::overrides(&broker.config, asked).map_err(|message| (ErrorCode::INVALID_CONFIG, message))?,
+    };
     let partitions = match wanted.assignments.as_slice() {
         [] => count_partitions(broker, wanted)?,
         assignments => check_assignments(wanted, assignments, broker.config.node_id)?,
     };
+    let created = usize::try_from(partitions).expect("the number of partitions has been checked");
+    mutations.take(&mut broker.quotas, &broker.config, created).map_err(|error| (error, String::new()))?;
     let mut result = CreatableTopicResult {
         name: wanted.name.clone(),
         error_message: None,
         num_partitions: partitions,
         replication_factor: 1,
         configs: Some(
-            topic::describe(&broker.config, &configs)
+            topic::describe_new(&broker.config, &configs)
                 .map(|entry| CreatableTopicConfigs {
                     name: entry.name.to_owned(),
-                    // What was set is told as it was set, as Kafka does, and not in its normal form.
-                    value: configs.get(entry.name).cloned().or(entry.value),
+                    value: entry.value,
                     read_only: false,
                     config_source: entry.source as i8,
                     is_sensitive: false,
@@ -141,21 +154,8 @@ fn check_assignments(
             let message = format!("Found multiple manual partition assignments for partition {index}");
             return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
         }
-        let problem = match assignment.broker_ids.as_slice() {
-            [] => "The manual partition assignment includes an empty replica list.".to_owned(),
-            [first, rest @ ..] if rest.contains(first) => {
-                format!("The manual partition assignment includes the broker {first} more than once.")
-            }
-            ids => match ids.iter().find(|id| **id != node_id) {
-                Some(other) => {
-                    format!(
-                        "The manual partition assignment includes broker {other}, but no such broker is registered."
-                    )
-                }
-                None => continue,
-            },
-        };
-        return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, problem);
+        check_replicas(&assignment.broker_ids, node_id)
+            .map_err(|problem| (ErrorCode::INVALID_REPLICA_ASSIGNMENT, problem))?;
     }
     if (0..).take(assignments.len()).any(|index| !indexes.contains(&index)) {
         let message = "partitions should be a consecutive 0-based integer sequence";
@@ -167,6 +167,6 @@ fn check_assignments(
     }
 }
 
-fn too_many_partitions(count: impl std::fmt::Display) -> String {
+pub fn too_many_partitions(count: impl std::fmt::Display) -> String {
     format!("{count} partitions are more than the {PARTITIONS_MAX} that a topic may have.")
 }

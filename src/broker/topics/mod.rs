@@ -4,8 +4,16 @@
 //! client that still holds the old id finds out (KIP-516). Topics come to life by CreateTopics, by Metadata (when the
 //! request and `auto.create.topics.enable` allow it) or by the command line, and live until DeleteTopics.
 
+pub mod alter_partition_reassignments;
+pub mod alter_replica_log_dirs;
+pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_records;
 pub mod delete_topics;
+pub mod describe_log_dirs;
+pub mod describe_topic_partitions;
+pub mod elect_leaders;
+pub mod list_partition_reassignments;
 pub mod metadata;
 
 use std::collections::HashMap;
@@ -20,6 +28,8 @@ use crate::config::topic::{Overrides, TopicSettings};
 use crate::wire::{ErrorCode, Uuid};
 
 const NAME_LENGTH_MAX: usize = 249;
+/// Above this, one request could fill the memory with empty partitions.
+const PARTITIONS_MAX: i32 = 10_000;
 
 /// One partition: its records, and what is known of the producers that wrote them.
 #[derive(Debug, Default)]
@@ -78,6 +88,17 @@ impl Topics {
         topics
     }
 
+    /// All topics in the order of their names, to be changed.
+    pub fn sorted_mut(&mut self) -> Vec<&mut Topic> {
+        let mut topics: Vec<_> = self.by_name.values_mut().collect();
+        topics.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        topics
+    }
+
+    pub fn by_id_mut(&mut self, id: Uuid) -> Option<&mut Topic> {
+        self.by_name.get_mut(self.names.get(&id)?)
+    }
+
     /// Every partition of every topic, in no order.
     pub fn partitions_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
         self.by_name.values_mut().flat_map(|topic| &mut topic.partitions)
@@ -103,6 +124,21 @@ impl Topics {
         &self.by_name[name]
     }
 
+    /// Replaces what is set for a topic.
+    pub fn configure(&mut self, name: &str, configs: Overrides, config: &Config) {
+        if let Some(topic) = self.by_name.get_mut(name) {
+            topic.settings = TopicSettings::new(config, &configs);
+            topic.configs = configs;
+        }
+    }
+
+    /// Lets what has changed for the broker act for the topics that say nothing else.
+    pub fn reconfigure(&mut self, config: &Config) {
+        for topic in self.by_name.values_mut() {
+            topic.settings = TopicSettings::new(config, &topic.configs);
+        }
+    }
+
     pub fn delete(&mut self, name: &str) -> Option<Topic> {
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
@@ -125,6 +161,23 @@ impl Topics {
     fn colliding(&self, name: &str) -> Option<&str> {
         let unified = name.replace('.', "_");
         self.by_name.keys().filter(|other| other.replace('.', "_") == unified).min().map(String::as_str)
+    }
+}
+
+/// Checks the brokers that a manual assignment gives a partition: this one and no other. The error is the sentence that
+/// Kafka answers with.
+fn check_replicas(broker_ids: &[i32], node_id: i32) -> Result<(), String> {
+    match broker_ids {
+        [] => Err("The manual partition assignment includes an empty replica list.".to_owned()),
+        [first, rest @ ..] if rest.contains(first) => {
+            Err(format!("The manual partition assignment includes the broker {first} more than once."))
+        }
+        ids => match ids.iter().find(|id| **id != node_id) {
+            Some(other) => Err(format!(
+                "The manual partition assignment includes broker {other}, but no such broker is registered."
+            )),
+            None => Ok(()),
+        },
     }
 }
 

@@ -27,8 +27,21 @@ fn with_length(bytes: &[u8]) -> Vec<u8> {
     [varint(bytes.len() as i64), bytes.to_vec()].concat()
 }
 
-/// A batch with one record, as a producer sends it that is not idempotent.
-pub fn one_record(key: &str, value: &str, header: (&str, &str), timestamp: i64) -> Vec<u8> {
+/// Whose a batch is.
+#[derive(Clone, Copy)]
+pub struct Author {
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    /// The attributes of the batch: bit 4 says that it belongs to a transaction.
+    pub attributes: i16,
+}
+
+/// A producer that is not idempotent.
+pub const ANYBODY: Author = Author { producer_id: -1, producer_epoch: -1, base_sequence: -1, attributes: 0 };
+
+/// A batch with one record.
+pub fn one_record(author: Author, key: &str, value: &str, header: (&str, &str), timestamp: i64) -> Vec<u8> {
     let body = [
         vec![0],
         varint(0),
@@ -41,13 +54,13 @@ pub fn one_record(key: &str, value: &str, header: (&str, &str), timestamp: i64) 
     ];
     let record = with_length(&body.concat());
     let covered = [
-        0i16.to_be_bytes().to_vec(),
+        author.attributes.to_be_bytes().to_vec(),
         0i32.to_be_bytes().to_vec(),
         timestamp.to_be_bytes().to_vec(),
         timestamp.to_be_bytes().to_vec(),
-        (-1i64).to_be_bytes().to_vec(),
-        (-1i16).to_be_bytes().to_vec(),
-        (-1i32).to_be_bytes().to_vec(),
+        author.producer_id.to_be_bytes().to_vec(),
+        author.producer_epoch.to_be_bytes().to_vec(),
+        author.base_sequence.to_be_bytes().to_vec(),
         1i32.to_be_bytes().to_vec(),
         record,
     ];
@@ -68,7 +81,7 @@ pub fn notes(frame: &[u8], at: usize, depth: usize) -> Vec<Note> {
     let header = BatchHeader::parse(&frame[at..]).expect("a whole header");
     let end = at + header.total_bytes().expect("a length");
     assert!(crc_is_valid(&frame[at..end], &header), "the example's CRC is right");
-    let mut walk = Walk { frame, at, depth, notes: Vec::new() };
+    let mut walk = Walk { frame, at, depth, is_control: header.is_control(), notes: Vec::new() };
     walk.fixed("base_offset", "i64", 8, header.base_offset);
     walk.fixed("batch_length", "i32", 4, header.length);
     walk.fixed("partition_leader_epoch", "i32", 4, header.partition_leader_epoch);
@@ -95,6 +108,7 @@ struct Walk<'a> {
     frame: &'a [u8],
     at: usize,
     depth: usize,
+    is_control: bool,
     notes: Vec<Note>,
 }
 
@@ -126,6 +140,23 @@ impl Walk<'_> {
         self.note(name, "bytes", length, Some(format!("{text:?}")));
     }
 
+    fn i16(&mut self, name: &str, show: impl Fn(i16) -> String) {
+        let bytes = self.frame[self.at..self.at + 2].try_into().expect("two bytes");
+        self.fixed(name, "i16", 2, show(i16::from_be_bytes(bytes)));
+    }
+
+    /// Key and value of the record that ends a transaction.
+    fn marker(&mut self) {
+        let ending = |kind| if kind == 0 { "0, the transaction is aborted" } else { "1, the transaction is committed" };
+        self.varint("key length");
+        self.i16("version of the key", |version| version.to_string());
+        self.i16("type", |kind| ending(kind).to_owned());
+        self.varint("value length");
+        self.i16("version of the value", |version| version.to_string());
+        let bytes = self.frame[self.at..self.at + 4].try_into().expect("four bytes");
+        self.fixed("coordinator_epoch", "i32", 4, i32::from_be_bytes(bytes));
+    }
+
     fn record(&mut self, index: i32) {
         self.note(&format!("[{index}]"), "Record", 0, None);
         self.depth += 1;
@@ -133,8 +164,12 @@ impl Walk<'_> {
         self.fixed("attributes", "i8", 1, 0);
         self.varint("timestamp_delta");
         self.varint("offset_delta");
-        self.text("key");
-        self.text("value");
+        if self.is_control {
+            self.marker();
+        } else {
+            self.text("key");
+            self.text("value");
+        }
         for _ in 0..self.varint("headers count") {
             self.text("header name");
             self.text("header value");

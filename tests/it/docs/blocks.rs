@@ -12,6 +12,7 @@ use kafka_rs::wire::messages::join_group;
 
 use super::batch::{self, uvarint, zigzag};
 use super::{dumps, log, root};
+use crate::clients::DECISIONS;
 
 static DUMPS: LazyLock<BTreeMap<String, String>> = LazyLock::new(dumps::all);
 
@@ -29,6 +30,7 @@ pub fn render(name: &str) -> String {
         "settings that act" => settings(true),
         "settings that are shown" => settings(false),
         "command line" => fenced("text", help()),
+        "decisions" => decisions(),
         "log of one produce" => fenced("text", &log::of_one_produce()),
         "test in Rust" => fenced("rust", include_str!("fixture.rs")),
         _ => panic!("nothing renders {name:?}"),
@@ -195,10 +197,15 @@ fn traces(name: &str) -> Vec<String> {
         "log.message.timestamp.before.max.ms" => &["message_timestamp_before_max_ms"],
         "log.message.timestamp.after.max.ms" => &["message_timestamp_after_max_ms"],
         "min.insync.replicas" => &["min_insync_replicas"],
+        "compression.type" => &["codec"],
+        "log.cleaner.delete.retention.ms" => &["delete_retention_ms"],
+        "log.cleaner.min.compaction.lag.ms" => &["min_compaction_lag_ms"],
+        "log.cleaner.max.compaction.lag.ms" => &["max_compaction_lag_ms"],
+        "log.cleaner.min.cleanable.ratio" => &["min_cleanable_dirty_ratio"],
         _ => &[],
     };
-    let own = format!("config.{}", name.replace('.', "_"));
-    of_topics.iter().map(|field| format!("settings.{field}")).chain([own]).collect()
+    let own = ["config", "config()"].map(|config| format!("{config}.{}", name.replace('.', "_")));
+    of_topics.iter().map(|field| format!("settings.{field}")).chain(own).collect()
 }
 
 /// Whether the code has this, and not only something that begins with it.
@@ -235,6 +242,14 @@ fn help() -> &'static str {
 fn varints_of_both_kinds() {
     assert_eq!(uvarint(300), [0xac, 0x02]);
     assert_eq!([0, -1, 1, -2, 2].map(zigzag), [0, 1, 2, 3, 4]);
-    let batch = batch::one_record("k", "v", ("h", "1"), 0);
+    let batch = batch::one_record(batch::ANYBODY, "k", "v", ("h", "1"), 0);
     assert_eq!(batch::notes(&batch, 0, 0).last().map(|note| note.end), Some(batch.len()));
+}
+
+/// The differences that the comparison with Apache Kafka lets pass. One that is no difference any more fails there.
+fn decisions() -> String {
+    let rows = DECISIONS
+        .iter()
+        .map(|decision| [decision.program.to_owned(), format!("`{}`", decision.line), decision.reason.to_owned()]);
+    table(["program", "lines", "why"], rows)
 }

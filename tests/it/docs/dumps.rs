@@ -11,8 +11,10 @@ use kafka_rs::broker::api::{self, Api};
 use kafka_rs::broker::{Broker, Client, ConnectionId, Now, Output};
 use kafka_rs::wire::annotate::{self, Annotator, Note};
 use kafka_rs::wire::header::{self, RequestStart};
-use kafka_rs::wire::messages::{api_versions, fetch, join_group, metadata, produce, sync_group};
-use kafka_rs::wire::{ErrorCode, Message, Reader, Writer};
+use kafka_rs::wire::messages::{
+    api_versions, end_txn, fetch, init_producer_id, join_group, metadata, produce, sync_group,
+};
+use kafka_rs::wire::{ErrorCode, Message, Reader, Uuid, Writer};
 
 use super::batch;
 
@@ -27,6 +29,10 @@ const CLIENT_ID: &str = "learner";
 /// The time at which everything happens.
 const NOW_MS: i64 = 1_700_000_000_000;
 const TOPIC: &str = "greetings";
+/// Bit 4 of a batch's attributes.
+const IN_A_TRANSACTION: i16 = 1 << 4;
+/// The isolation level of who wants nothing of transactions that are open or aborted.
+const READ_COMMITTED: i8 = 1;
 const GROUP: &str = "readers";
 
 /// A request of the example client in one frame, with its length in front.
@@ -63,8 +69,9 @@ fn explain(frame: &Bytes, walk: impl FnOnce(&mut Annotator) -> Result<(), kafka_
 pub fn all() -> BTreeMap<String, String> {
     let mut conversation = Conversation::new();
     conversation.greet();
-    conversation.write_and_read();
+    let topic_id = conversation.write_and_read();
     conversation.share();
+    conversation.abort(topic_id);
     conversation.dumps
 }
 
@@ -93,7 +100,8 @@ impl Conversation {
         assert_eq!(refused.error_code, ErrorCode::UNSUPPORTED_VERSION);
     }
 
-    fn write_and_read(&mut self) {
+    /// Makes a topic, writes into it and reads from it; gives its id.
+    fn write_and_read(&mut self) -> Uuid {
         let wanted = metadata::MetadataRequestTopic {
             name: Some(TOPIC.to_owned()),
             ..metadata::MetadataRequestTopic::default()
@@ -102,7 +110,7 @@ impl Conversation {
         let described: metadata::Response = self.ask("metadata", 3, 13, &request);
         let topic_id = described.topics[0].topic_id;
         for (name, value) in [("produce-first", "hello"), ("produce", "world")] {
-            let records = batch::one_record("k", value, ("h", "1"), NOW_MS);
+            let records = batch::one_record(batch::ANYBODY, "k", value, ("h", "1"), NOW_MS);
             let data = produce::PartitionProduceData { index: 0, records: Some(records.into()) };
             let topic = produce::TopicProduceData { topic_id, partition_data: vec![data], name: String::new() };
             let request =
@@ -123,6 +131,7 @@ impl Conversation {
         };
         let response: fetch::Response = self.ask("fetch", 1, 17, &request);
         assert!(!response.responses[0].partitions[0].error_code.is_error());
+        topic_id
     }
 
     fn share(&mut self) {
@@ -160,6 +169,48 @@ impl Conversation {
         };
         let synced: sync_group::Response = self.ask("sync-group", 14, 5, &request);
         assert!(!synced.error_code.is_error());
+    }
+
+    /// Writes a record inside of a transaction, aborts that, and reads what is left of it.
+    fn abort(&mut self, topic_id: Uuid) {
+        let id = || "shop".to_owned();
+        let request = init_producer_id::Request {
+            transactional_id: Some(id()),
+            transaction_timeout_ms: 60_000,
+            ..init_producer_id::Request::default()
+        };
+        let producer: init_producer_id::Response = self.ask("init-producer-id", 22, 5, &request);
+        let init_producer_id::Response { producer_id, producer_epoch, .. } = producer;
+        let author = batch::Author { producer_id, producer_epoch, base_sequence: 0, attributes: IN_A_TRANSACTION };
+        let records = batch::one_record(author, "k", "oops", ("h", "1"), NOW_MS);
+        let data = produce::PartitionProduceData { index: 0, records: Some(records.into()) };
+        let topic = produce::TopicProduceData { topic_id, partition_data: vec![data], name: String::new() };
+        let request =
+            produce::Request { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], transactional_id: Some(id()) };
+        let written: produce::Response = self.ask("produce-in-a-transaction", 0, 13, &request);
+        let written = &written.responses[0].partition_responses[0];
+        assert!(!written.error_code.is_error());
+        let request = end_txn::Request { transactional_id: id(), producer_id, producer_epoch, committed: false };
+        let ended: end_txn::Response = self.ask("end-txn", 26, 5, &request);
+        assert!(!ended.error_code.is_error());
+        let partition = fetch::FetchPartition {
+            fetch_offset: written.base_offset,
+            partition_max_bytes: 1 << 20,
+            ..fetch::FetchPartition::default()
+        };
+        let topic = fetch::FetchTopic { topic_id, partitions: vec![partition], topic: String::new() };
+        let request = fetch::Request {
+            max_wait_ms: 500,
+            min_bytes: 1,
+            max_bytes: 50 << 20,
+            isolation_level: READ_COMMITTED,
+            topics: vec![topic],
+            ..fetch::Request::default()
+        };
+        let read: fetch::Response = self.ask("fetch-aborted", 1, 17, &request);
+        assert!(
+            read.responses[0].partitions[0].aborted_transactions.as_ref().is_some_and(|aborted| aborted.len() == 1)
+        );
     }
 
     /// Asks the broker, and keeps a dump of the request and one of its answer.
@@ -208,15 +259,37 @@ fn open_batches(frame: &Bytes, notes: Vec<Note>) -> Vec<Note> {
         let length = note.value.as_deref().and_then(|value| value.strip_suffix(" bytes")?.parse().ok());
         match length.filter(|length: &usize| note.name == "records" && *length > 0) {
             Some(length) => {
-                let (at, depth) = (note.end - length, note.depth + 1);
+                let (at, end, depth) = (note.end - length, note.end, note.depth + 1);
                 note.end = at;
                 opened.push(note);
-                opened.extend(batch::notes(frame, at, depth));
+                opened.extend(batches(frame, at, end, depth));
             }
             None => opened.push(note),
         }
     }
     opened
+}
+
+/// What the bytes of one batch or several mean.
+fn batches(frame: &Bytes, at: usize, end: usize, depth: usize) -> Vec<Note> {
+    let mut each = Vec::new();
+    let mut next = at;
+    while next < end {
+        let notes = batch::notes(frame, next, depth);
+        next = notes.last().map_or(end, |note| note.end);
+        each.push(notes);
+    }
+    if each.len() == 1 {
+        return each.remove(0);
+    }
+    let mut all = Vec::new();
+    for (index, notes) in each.into_iter().enumerate() {
+        let at = notes.first().map_or(end, |note| note.start);
+        let (name, type_text) = (format!("[{index}]"), "RecordBatch".to_owned());
+        all.push(Note { name, depth, start: at, end: at, type_text, value: None });
+        all.extend(notes.into_iter().map(|note| Note { depth: note.depth + 1, ..note }));
+    }
+    all
 }
 
 /// The dump of a frame, without the middle of its long arrays.

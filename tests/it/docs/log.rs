@@ -65,7 +65,7 @@ fn produce_one(stream: &mut TcpStream) {
     };
     let request = metadata::Request { topics: Some(vec![wanted]), ..metadata::Request::default() };
     exchange(stream, &request_frame(find(3), 12, 2, &request));
-    let records = batch::one_record("k", "hello", ("h", "1"), 1_700_000_000_000);
+    let records = batch::one_record(batch::ANYBODY, "k", "hello", ("h", "1"), 1_700_000_000_000);
     let data = produce::PartitionProduceData { index: 0, records: Some(records.into()) };
     let topic = produce::TopicProduceData {
         name: "test-topic".to_owned(),
