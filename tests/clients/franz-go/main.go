@@ -27,12 +27,14 @@ func scenarios() []scenario {
 		groupScenarios(),
 		commitScenarios(),
 		adminScenarios(),
+		transactionScenarios(),
 		rawTopicScenarios(),
 		rawProduceScenarios(),
 		rawFetchScenarios(),
 		rawOffsetScenarios(),
 		rawGroupScenarios(),
 		rawConnectionScenarios(),
+		rawAdminScenarios(),
 	} {
 		all = append(all, group...)
 	}

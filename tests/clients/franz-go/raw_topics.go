@@ -23,7 +23,7 @@ func rawTopicScenarios() []scenario {
 }
 
 // The APIs that this program compares; a broker may have more.
-var comparedAPIs = []int16{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 23, 32, 60}
+var comparedAPIs = []int16{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 34, 35, 37, 42, 43, 45, 46, 47, 48, 49, 55, 57, 60, 71, 72, 75}
 
 func rawAPIVersions(t *T) {
 	r := t.raw()

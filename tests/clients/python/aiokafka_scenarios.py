@@ -897,6 +897,54 @@ def call(function, *args):
     return asyncio.run(function(*args)) if inspect.iscoroutinefunction(function) else function(*args)
 
 
+async def show_visible(seen, when, topic, end):
+    """What either reader sees of partition 0, once all that is expected has got its offset: Kafka's markers come late."""
+    for isolation in ["read_uncommitted", "read_committed"]:
+        async with assigned(seen, topic, isolation_level=isolation) as reader:
+            place = TopicPartition(topic, 0)
+
+            async def is_written(reader=reader, place=place):
+                return (await reader.end_offsets([place]))[place] >= end or isolation == "read_committed"
+
+            await until(is_written, "the end of the partition")
+            await reader.seek_to_beginning(place)
+            records = []
+            while more := await poll(reader, 500):
+                records.extend(more)
+            seen.saw(f"{when}, {isolation}", [f"{r.offset}:{r.value.decode()}" for r in records])
+
+
+@scenario("transactions")
+async def transactions(seen):
+    topic = "transactions-topic"
+    await create_topic(seen, topic)
+    settings = {"bootstrap_servers": seen.bootstrap, "transactional_id": "transactions-id"}
+    async with AIOKafkaProducer(**settings) as producer:
+        async with producer.transaction():
+            seen.equal("offset in a transaction", (await producer.send_and_wait(topic, b"committed", partition=0)).offset, 0)
+            await show_visible(seen, "open", topic, 1)
+        await show_visible(seen, "committed", topic, 2)
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"aborted", partition=0)
+        await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, "transactions-group")
+        await producer.abort_transaction()
+        await show_visible(seen, "aborted", topic, 4)
+        async with producer.transaction():
+            await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 2}, "transactions-group")
+        async with consumer(seen, group_id="transactions-group") as reader:
+
+            async def offset():
+                return await reader.committed(TopicPartition(topic, 0))
+
+            seen.equal("committed with the transaction", await until(offset, "the offset"), 2)
+        async with AIOKafkaProducer(**settings) as young:
+            await producer.begin_transaction()
+            seen.saw("the old one writes", name_of(await error_of(producer.send_and_wait(topic, b"too late", partition=0))))
+            async with young.transaction():
+                await young.send_and_wait(topic, b"young", partition=0)
+        await show_visible(seen, "in the end", topic, 6)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
     groups.be_a_member(Client)

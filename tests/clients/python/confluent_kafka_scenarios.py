@@ -916,6 +916,113 @@ def concurrent(seen):
     harness.check_writers(seen, records)
 
 
+def transactional(seen, suffix, **config):
+    settings = {"bootstrap.servers": seen.bootstrap, "transactional.id": f"{seen.scenario}-{suffix}", "linger.ms": 0}
+    producer = Producer(settings | properties(config))
+    producer.init_transactions(20)
+    return producer
+
+
+def write(producer, topic, value):
+    """Sends one record, and gives the offset or the error that comes back."""
+    reports = []
+    producer.produce(topic, value, partition=0, on_delivery=lambda error, message: reports.append(error or message.offset()))
+    producer.flush(20)
+    return code_of(reports[0]) if isinstance(reports[0], KafkaError) else reports[0]
+
+
+def show_visible(seen, when, topic, end):
+    """What either reader sees of partition 0, once all that is expected has got its offset: Kafka's markers come late."""
+    place = TopicPartition(topic, 0, OFFSET_BEGINNING)
+    for isolation in ["read_uncommitted", "read_committed"]:
+        reader = consumer(seen, isolation_level=isolation, enable_partition_eof=True)
+        if isolation == "read_uncommitted":
+            wait_until(lambda reader=reader: reader.get_watermark_offsets(place)[1] >= end, "the end of the partition")
+        reader.assign([place])
+        visible = []
+        while True:
+            message = wait_until(lambda reader=reader: reader.poll(0.1), "the end of the partition")
+            if is_end(message):
+                break
+            visible.append(f"{message.offset()}:{message.value().decode()}")
+        seen.saw(f"{when}, {isolation}", visible)
+        reader.close()
+
+
+def refusal(call, *args):
+    """The error of a transactional call by its name, and what a producer may do about it."""
+    error = error_of(call, *args).args[0]
+    return [error.name(), "fatal" if error.fatal() else "not fatal", "abort" if error.txn_requires_abort() else "no abort"]
+
+
+@scenario("transactions")
+def transactions(seen):
+    topic = "transactions-topic"
+    create_topic(seen, topic)
+    producer, plain = transactional(seen, "id"), Producer({"bootstrap.servers": seen.bootstrap})
+    producer.begin_transaction()
+    seen.equal("offset in a transaction", write(producer, topic, "committed"), 0)
+    seen.equal("offset beside it", write(plain, topic, "plain"), 1)
+    show_visible(seen, "open", topic, 2)
+    producer.commit_transaction(20)
+    show_visible(seen, "committed", topic, 3)
+    producer.begin_transaction()
+    seen.equal("offset behind the marker", write(producer, topic, "aborted"), 3)
+    producer.abort_transaction(20)
+    show_visible(seen, "aborted", topic, 5)
+    producer.begin_transaction()
+    producer.commit_transaction(20)
+    seen.saw("commit without a transaction", refusal(producer.commit_transaction, 20))
+
+
+@scenario("transactions-fenced")
+def transactions_fenced(seen):
+    topic = "transactions-fenced-topic"
+    create_topic(seen, topic)
+    old = transactional(seen, "id")
+    old.begin_transaction()
+    seen.equal("the old one's offset", write(old, topic, "old"), 0)
+    young = transactional(seen, "id")
+    show_visible(seen, "taken over", topic, 2)
+    seen.saw("the old one commits", refusal(old.commit_transaction, 20))
+    young.begin_transaction()
+    seen.equal("the young one's offset", write(young, topic, "young"), 2)
+    young.commit_transaction(20)
+    show_visible(seen, "in the end", topic, 4)
+    seen.saw("a timeout that is too long", name_of(error_of(transactional, seen, "long", transaction_timeout_ms=900_001)))
+
+
+@scenario("transactions-offsets")
+def transactions_offsets(seen):
+    topic = "transactions-offsets-topic"
+    create_topic(seen, topic)
+    produced(seen, topic, plain_records(10))
+    reader = consumer(seen, "transactions-offsets-group", isolation_level="read_committed")
+    reader.subscribe([topic])
+    take(reader, 10)
+    producer = transactional(seen, "id")
+    place = TopicPartition(topic, 0)
+
+    def send(offset, end):
+        producer.begin_transaction()
+        producer.send_offsets_to_transaction([TopicPartition(topic, 0, offset)], reader.consumer_group_metadata(), 20)
+        end(20)
+        return reader.committed([place], 20)[0].offset
+
+    seen.equal("committed with the transaction", send(4, producer.commit_transaction), 4)
+    seen.equal("aborted with the transaction", send(8, producer.abort_transaction), 4)
+    metadata = reader.consumer_group_metadata()
+    reader.close()
+    producer.begin_transaction()
+    gone = refusal(producer.send_offsets_to_transaction, [TopicPartition(topic, 0, 9)], metadata, 20)
+    seen.saw("of a member that has left", gone)
+    producer.abort_transaction(20)
+    again = consumer(seen, "transactions-offsets-group", isolation_level="read_committed")
+    again.subscribe([topic])
+    seen.equal("the next member resumes at", take(again, 1)[0].offset, 4)
+    again.close()
+
+
 if __name__ == "__main__":
     groups.be_a_member(Client)
     harness.main(scenario)

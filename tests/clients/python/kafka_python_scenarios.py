@@ -1002,6 +1002,54 @@ def concurrent(seen):
     harness.check_writers(seen, records)
 
 
+def show_visible(seen, when, topic, end):
+    """What either reader sees of partition 0, once all that is expected has got its offset: Kafka's markers come late."""
+    place = TopicPartition(topic, 0)
+    wait_until(lambda: admin(seen).list_partition_offsets({place: OffsetSpec.LATEST})[place].offset >= end, "the end")
+    for isolation in ["read_uncommitted", "read_committed"]:
+        reader = consumer(seen, isolation_level=isolation)
+        reader.assign([place])
+        reader.seek_to_beginning(place)
+        visible = []
+        while more := reader.poll(timeout_ms=500):
+            visible.extend(f"{r.offset}:{r.value.decode()}" for records in more.values() for r in records)
+        seen.saw(f"{when}, {isolation}", visible)
+        reader.close()
+
+
+@scenario("transactions")
+def transactions(seen):
+    topic = "transactions-topic"
+    create_topic(seen, topic)
+    settings = {"bootstrap_servers": seen.bootstrap, "transactional_id": "transactions-id"}
+    with KafkaProducer(**settings) as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        seen.equal("offset in a transaction", producer.send(topic, b"committed", partition=0).get(20).offset, 0)
+        show_visible(seen, "open", topic, 1)
+        producer.commit_transaction()
+        show_visible(seen, "committed", topic, 2)
+        producer.begin_transaction()
+        producer.send(topic, b"aborted", partition=0).get(20)
+        producer.abort_transaction()
+        show_visible(seen, "aborted", topic, 4)
+        described = admin(seen).describe_transactions(["transactions-id"])["transactions-id"]
+        seen.saw("described", type(described).__name__)
+        with KafkaProducer(**settings) as young:
+            young.init_transactions()
+            seen.saw("the old one goes on", name_of(error_of(late, producer, topic)))
+            young.begin_transaction()
+            young.send(topic, b"young", partition=0).get(20)
+            young.commit_transaction()
+        show_visible(seen, "in the end", topic, 6)
+
+
+def late(producer, topic):
+    producer.begin_transaction()
+    producer.send(topic, b"too late", partition=0).get(20)
+    producer.commit_transaction()
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
     groups.be_a_member(Client)

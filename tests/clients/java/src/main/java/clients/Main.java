@@ -15,7 +15,7 @@ import java.util.Set;
 final class Main {
     private static final long TIMEOUT_MS = 60_000;
     /** With a broker that answers nothing right, scenarios that have not begun by then do not begin any more. */
-    private static final long TOTAL_MS = 180_000;
+    private static final long TOTAL_MS = 300_000;
 
     interface Scenario {
         void run(Scene scene) throws Exception;
@@ -33,6 +33,9 @@ final class Main {
         Topics.addTo(all);
         Configs.addTo(all);
         GroupAdmin.addTo(all);
+        Administration.addTo(all);
+        Quotas.addTo(all);
+        Transactions.addTo(all);
         return all;
     }
 
