@@ -346,21 +346,25 @@ final class Transactions {
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(4, "four")), consumer.groupMetadata());
             scene.say("before the commit", committed(scene, input));
             producer.commitTransaction();
+            awaitMarkers(scene);
             scene.say("after the commit", committed(scene, input));
             producer.beginTransaction();
             send(producer, output, "of 8");
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(8, "eight")), consumer.groupMetadata());
             producer.abortTransaction();
+            awaitMarkers(scene);
             scene.say("after an abort", committed(scene, input));
             // Offsets alone make a transaction too.
             producer.beginTransaction();
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(5, "five")), consumer.groupMetadata());
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(6, "six")), consumer.groupMetadata());
             producer.commitTransaction();
+            awaitMarkers(scene);
             scene.say("after one with offsets alone", committed(scene, input));
             producer.beginTransaction();
             producer.sendOffsetsToTransaction(Map.of(), consumer.groupMetadata());
             producer.commitTransaction();
+            awaitMarkers(scene);
             scene.say("after one with no offsets", committed(scene, input));
             // A commit that is not part of the transaction does not wait for it, and the later end wins.
             producer.beginTransaction();
@@ -368,6 +372,7 @@ final class Transactions {
             consumer.commitSync(Map.of(input, new OffsetAndMetadata(9, "beside")));
             scene.say("after a commit beside", committed(scene, input));
             producer.commitTransaction();
+            awaitMarkers(scene);
             scene.say("after both", committed(scene, input));
         }
         try (var consumer = member(scene, topic)) {
