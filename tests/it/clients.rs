@@ -207,29 +207,35 @@ fn connect() {
 }
 
 /// Runs a program against both brokers, each fresh, and compares what it saw.
+///
+/// Apache Kafka does some things only after it has answered, and on a busy machine a program may be quick enough to see that.
+/// So a difference counts when it shows a second time; the first time it is only told.
 fn check(program: &Program) {
     install("apache-kafka");
     install(program.folder);
     let _alone = lock(&RUNNING);
+    let Err(problems) = compare_brokers(program) else { return };
+    progress(&format!("{} runs once more, because of this: {problems}", program.name));
+    if let Err(problems) = compare_brokers(program) {
+        panic!("{}: {problems}\n\nThe transcripts are in {}.", program.name, results_path(program).display());
+    }
+}
+
+fn compare_brokers(program: &Program) -> Result<(), String> {
     let results = results_folder(program);
     let (apache, ours) = thread::scope(|scope| {
         let apache = scope.spawn(|| transcript(program, "apache-kafka", &results, Broker::apache_kafka));
         let ours = transcript(program, "kafka-rs", &results, Broker::kafka_rs);
         (apache.join().expect("the thread that runs Apache Kafka does not panic"), ours)
     });
-
     let mut problems: Vec<String> = [&apache, &ours].iter().flat_map(|outcome| outcome.problem.clone()).collect();
     problems.extend(unwanted_differences(program.name, &apache.lines, &ours.lines, DECISIONS));
-    assert!(
-        problems.is_empty(),
-        "{}: {}\n\nThe transcripts are in {}.",
-        program.name,
-        problems.join("\n\n"),
-        results.display()
-    );
+    if !problems.is_empty() {
+        return Err(problems.join("\n\n"));
+    }
     let summary = summary(program.name, &compare(&apache.lines, &ours.lines));
     progress(&summary);
-    fs::write(results.join("summary"), summary).expect("the summary can be written");
+    fs::write(results.join("summary"), summary).map_err(|error| format!("The summary cannot be written: {error}"))
 }
 
 /// A row of the table that shows what was compared, with the reasons of what differs below it.
@@ -453,9 +459,14 @@ fn clients_folder() -> PathBuf {
 }
 
 /// An empty folder under `target/clients/`.
-fn results_folder(program: &Program) -> PathBuf {
+fn results_path(program: &Program) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's folder for tests has a parent");
-    let folder = target.join("clients").join(program.name);
+    target.join("clients").join(program.name)
+}
+
+/// The folder for what a run leaves, empty.
+fn results_folder(program: &Program) -> PathBuf {
+    let folder = results_path(program);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{} cannot be made: {error}", folder.display()));
     folder

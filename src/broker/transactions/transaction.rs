@@ -220,10 +220,7 @@ impl Transaction {
     fn repeats_end(&self, producer: Producer) -> bool {
         let ended = matches!(self.state, State::CompleteCommit | State::CompleteAbort);
         let next_epoch = producer.id == self.producer.id && Some(self.producer.epoch) == producer.epoch.checked_add(1);
-        let next_id = producer.id == self.previous_id
-            && producer.epoch == i16::MAX - 1
-            && self.producer.epoch == 0
-            && !next_epoch;
+        let next_id = producer.id == self.previous_id && producer.epoch == i16::MAX - 1 && self.producer.epoch == 0;
         ended && (next_epoch || next_id)
     }
 
