@@ -159,7 +159,7 @@ impl Chunk {
     }
 
     /// The first record from `offset` on with at least this timestamp. A batch whose header promises one that its records
-    /// do not have is passed over, as is one that cannot be decompressed.
+    /// do not have is passed over.
     pub fn find_timestamp(&self, timestamp: i64, offset: i64) -> Option<TimestampAndOffset> {
         if self.max_timestamp < timestamp {
             return None;
@@ -197,7 +197,10 @@ fn first_record_at(timestamp: i64, offset: i64, header: &BatchHeader, records: &
     if header.is_log_append_time() && header.is_whole() && header.base_offset >= offset {
         return Some(place(header.max_timestamp, 0));
     }
-    let records = compression::decompress(header.codec()?, records)?;
+    // Of what cannot be looked into, nothing may be passed over: its first record is not too late, if perhaps too early.
+    let Some(records) = compression::decompress(header.codec()?, records) else {
+        return Some(TimestampAndOffset { timestamp: header.max_timestamp, offset: header.base_offset.max(offset) });
+    };
     Records::new(&records)
         .map_while(Result::ok)
         .map(|record| place(header.timestamp_of(&record), record.offset_delta))
