@@ -28,6 +28,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 
@@ -191,12 +192,21 @@ final class Transactions {
         }
     }
 
+    /** What comes behind this has a later timestamp than what came before. */
+    private static void tick() throws InterruptedException {
+        long now = System.currentTimeMillis();
+        while (System.currentTimeMillis() == now) {
+            Thread.sleep(1);
+        }
+    }
+
     /** While a transaction is open, who reads what counts sees nothing behind its beginning. */
     private static void open(Scene scene) throws Exception {
         TopicPartition partition = new TopicPartition(scene.topic("topic", 1), 0);
         try (var producer = begun(scene, "id"); var plain = scene.producer()) {
             send(plain, partition, "before");
             send(producer, partition, "open");
+            tick();
             send(plain, partition, "behind");
             sayBoth(scene, "open", partition);
             for (IsolationLevel level : IsolationLevel.values()) {
@@ -555,7 +565,13 @@ final class Transactions {
         try (var producer = begun(scene, "id")) {
             send(producer, partition, "spoiled");
             scene.sayErrorClass("a record that is too large", () -> send(producer, smallOne, "x".repeat(500)));
-            refused(scene, "commit of the spoiled transaction", producer::commitTransaction);
+            // It is the record's error or one that only says that there was one, whichever the client thinks of first.
+            try {
+                producer.commitTransaction();
+                scene.say("commit of the spoiled transaction", "no error");
+            } catch (KafkaException e) {
+                scene.say("commit of the spoiled transaction", "refused");
+            }
             refused(scene, "abort of the spoiled transaction", producer::abortTransaction);
             producer.beginTransaction();
             send(producer, partition, "good");
