@@ -341,6 +341,7 @@ final class Transactions {
     }
 
     private static String committed(Scene scene, TopicPartition partition) throws Exception {
+        awaitMarkers(scene);
         OffsetAndMetadata offset = scene.admin().listConsumerGroupOffsets(scene.name).partitionsToOffsetAndMetadata().get().get(partition);
         return offset == null ? "none" : "offset " + offset.offset() + " metadata \"" + offset.metadata() + "\"";
     }
@@ -356,25 +357,21 @@ final class Transactions {
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(4, "four")), consumer.groupMetadata());
             scene.say("before the commit", committed(scene, input));
             producer.commitTransaction();
-            awaitMarkers(scene);
             scene.say("after the commit", committed(scene, input));
             producer.beginTransaction();
             send(producer, output, "of 8");
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(8, "eight")), consumer.groupMetadata());
             producer.abortTransaction();
-            awaitMarkers(scene);
             scene.say("after an abort", committed(scene, input));
             // Offsets alone make a transaction too.
             producer.beginTransaction();
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(5, "five")), consumer.groupMetadata());
             producer.sendOffsetsToTransaction(Map.of(input, new OffsetAndMetadata(6, "six")), consumer.groupMetadata());
             producer.commitTransaction();
-            awaitMarkers(scene);
             scene.say("after one with offsets alone", committed(scene, input));
             producer.beginTransaction();
             producer.sendOffsetsToTransaction(Map.of(), consumer.groupMetadata());
             producer.commitTransaction();
-            awaitMarkers(scene);
             scene.say("after one with no offsets", committed(scene, input));
             // A commit that is not part of the transaction does not wait for it, and the later end wins.
             producer.beginTransaction();
@@ -382,7 +379,6 @@ final class Transactions {
             consumer.commitSync(Map.of(input, new OffsetAndMetadata(9, "beside")));
             scene.say("after a commit beside", committed(scene, input));
             producer.commitTransaction();
-            awaitMarkers(scene);
             scene.say("after both", committed(scene, input));
         }
         try (var consumer = member(scene, topic)) {
