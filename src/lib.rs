@@ -8,13 +8,14 @@
 //! net  ──►  broker  ──►  wire  ──►  bytes, byteorder
 //! ```
 //!
-//! - `net`: sockets, the poll loop and the clock. `net/server.rs` is the loop, `net/connection.rs` one socket as a state
-//!   machine.
+//! - [`net`]: sockets, the poll loop and the clock. `net/server.rs` is the loop, `net/reactor.rs` what one turn of it does,
+//!   `net/connection.rs` one socket as a state machine.
 //! - [`broker`]: a state machine without I/O. `broker/mod.rs` shows how it is driven, `broker/ticket.rs` and
 //!   `broker/parking.rs` how an answer waits; each further folder is a state and the APIs that work on it.
 //! - [`wire`]: the protocol's bytes. `wire/schema.rs` has the macro that makes a struct of each message,
 //!   `wire/record_batch.rs` the format that records travel and rest in.
 //! - [`config`]: what can be set, under Kafka's names.
+//! - [`budget`]: the count of all the memory that is held for clients.
 //!
 //! # One request's journey
 //!
@@ -46,8 +47,9 @@
 #![deny(unused_must_use)]
 
 pub mod broker;
+pub mod budget;
 pub mod config;
-mod net;
+pub mod net;
 pub mod wire;
 
 pub use broker::Broker;

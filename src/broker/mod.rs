@@ -51,8 +51,10 @@ use self::telemetry::Telemetry;
 use self::ticket::Outbox;
 use self::topics::{Topic, Topics};
 use self::transactions::Transactions;
+use crate::budget::Budget;
 use crate::config::topic::Overrides;
 use crate::config::{Config, StartTopic};
+use crate::wire::payload::SharedBuffer;
 
 pub use self::deadlines::Now;
 pub use self::dispatch::{Call, Client};
@@ -80,6 +82,9 @@ enum Deadline {
 #[derive(Debug)]
 pub struct Broker {
     config: Config,
+    budget: Budget,
+    /// When the logs were searched last for records to delete because memory was used up.
+    relieved_at: Option<Instant>,
     cluster_id: String,
     random: Random,
     configs: Configs,
@@ -98,8 +103,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// An empty broker. All its identifiers follow from the seed.
-    pub fn new(mut config: Config, seed: u64, now: Now) -> Self {
+    /// An empty broker. All its identifiers follow from the seed; what it holds for clients counts in the budget.
+    pub fn new(mut config: Config, budget: Budget, seed: u64, now: Now) -> Self {
         config.keep_for_all_brokers();
         let mut random = Random::new(seed);
         let mut broker = Self {
@@ -107,7 +112,8 @@ impl Broker {
             groups: Groups::default(),
             configs: Configs::default(),
             compacting: None,
-            topics: Topics::default(),
+            topics: Topics::new(budget.clone()),
+            budget,
             transactions: Transactions::default(),
             features: Features::default(),
             parking: Parking::default(),
@@ -116,6 +122,7 @@ impl Broker {
             telemetry: Telemetry::default(),
             deadlines: Deadlines::default(),
             outbox: Outbox::new(),
+            relieved_at: None,
             random,
             config,
         };
@@ -158,6 +165,28 @@ impl Broker {
     /// What is to be done with connections, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outbox.pop_front()
+    }
+
+    /// The bytes that are held for clients, but for those of logs: see [`Broker::buffers`].
+    pub fn held_bytes(&self) -> usize {
+        self.parking.held_bytes() + self.groups.held_bytes()
+    }
+
+    /// The memory of all logs.
+    pub fn buffers(&self) -> impl Iterator<Item = &SharedBuffer> {
+        self.topics.partitions().flat_map(|partition| partition.log.buffers())
+    }
+
+    /// What must hold between two turns.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub fn invariants(&self) {
+        assert!(self.outbox.is_empty(), "what is to be done was done");
+        self.topics.partitions().for_each(|partition| partition.log.invariants());
+        self.groups.invariants();
+        self.parking.invariants();
     }
 
     /// The connection is gone, and with it the fetch that may wait for it.

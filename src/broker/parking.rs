@@ -15,10 +15,12 @@
 //! request, and only once however many batches came.
 
 use std::collections::HashMap;
+use std::mem;
 use std::time::Instant;
 
 use super::fetch::PendingFetch;
 use super::ticket::ConnectionId;
+use crate::budget::{Budget, Share};
 use crate::wire::Uuid;
 
 /// One waiting fetch; never used again.
@@ -41,6 +43,7 @@ struct ParkedFetch {
     fetch: PendingFetch,
     waits_for: Vec<PartitionKey>,
     deadline: Instant,
+    share: Share,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +57,13 @@ pub struct Parking {
 
 impl Parking {
     /// Keeps a fetch until one of the partitions grows. The caller sees to the deadline.
-    pub fn park(&mut self, fetch: PendingFetch, waits_for: Vec<PartitionKey>, deadline: Instant) -> ParkedFetchId {
+    pub fn park(
+        &mut self,
+        fetch: PendingFetch,
+        waits_for: Vec<PartitionKey>,
+        deadline: Instant,
+        budget: &Budget,
+    ) -> ParkedFetchId {
         let id = self.next_id;
         self.next_id += 1;
         let previous = self.by_connection.insert(fetch.connection(), id);
@@ -62,13 +71,15 @@ impl Parking {
         for key in &waits_for {
             self.by_partition.entry(*key).or_default().push(id);
         }
-        self.fetches.insert(id, ParkedFetch { fetch, waits_for, deadline });
+        let mut share = budget.share();
+        share.set(held_bytes(&fetch, &waits_for));
+        self.fetches.insert(id, ParkedFetch { fetch, waits_for, deadline, share });
         id
     }
 
     /// Gives a fetch back, with the moment of its deadline.
     pub fn unpark(&mut self, id: ParkedFetchId) -> Option<(PendingFetch, Instant)> {
-        let ParkedFetch { fetch, waits_for, deadline } = self.fetches.remove(&id)?;
+        let ParkedFetch { fetch, waits_for, deadline, .. } = self.fetches.remove(&id)?;
         self.by_connection.remove(&fetch.connection());
         for key in waits_for {
             let Some(waiting) = self.by_partition.get_mut(&key) else { continue };
@@ -78,6 +89,22 @@ impl Parking {
             }
         }
         Some((fetch, deadline))
+    }
+
+    /// The bytes of all that is parked.
+    pub fn held_bytes(&self) -> usize {
+        self.fetches.values().map(|parked| held_bytes(&parked.fetch, &parked.waits_for)).sum()
+    }
+
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        assert_eq!(self.by_connection.len(), self.fetches.len());
+        for (id, parked) in &self.fetches {
+            assert_eq!(self.by_connection.get(&parked.fetch.connection()), Some(id));
+            assert_eq!(parked.share.bytes(), held_bytes(&parked.fetch, &parked.waits_for));
+            assert!(parked.waits_for.iter().all(|key| self.by_partition.get(key).is_some_and(|ids| ids.contains(id))));
+        }
+        assert!(self.by_partition.values().flatten().all(|id| self.fetches.contains_key(id)));
     }
 
     /// Looks at a parked fetch where it is.
@@ -100,7 +127,7 @@ impl Parking {
 
     /// The fetches whose partitions were touched since the last call, in the order in which they were parked.
     pub fn take_woken(&mut self) -> Vec<(ParkedFetchId, Wake)> {
-        let mut woken = std::mem::take(&mut self.woken);
+        let mut woken = mem::take(&mut self.woken);
         woken.sort_unstable();
         woken.dedup();
         woken
@@ -112,4 +139,9 @@ impl Parking {
         let (_fetch, deadline) = self.unpark(id)?;
         Some((deadline, id))
     }
+}
+
+/// What a fetch that waits takes: the request as it came, and a place under each partition.
+fn held_bytes(fetch: &PendingFetch, waits_for: &[PartitionKey]) -> usize {
+    fetch.request_bytes() + mem::size_of_val(waits_for)
 }

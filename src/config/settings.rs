@@ -90,6 +90,24 @@ settings! {
     connections_max_idle_ms: i64 = 600_000, "connections.max.idle.ms", OrUnlimited;
     /// A connection that announces a longer request than this is closed.
     socket_request_max_bytes: i32 = 104_857_600, "socket.request.max.bytes", AtLeast(1);
+    /// A connection on which a request takes longer than this many milliseconds to arrive whole is closed.
+    socket_request_max_ms: i64 = 60_000, "socket.request.max.ms", AtLeast(1);
+    /// The bytes of answers that may wait until a client reads them before its next request is served.
+    socket_response_queued_max_bytes: i32 = 1_048_576, "socket.response.queued.max.bytes", AtLeast(1);
+    /// The connections that are accepted from one socket in a turn of the poll loop before other work gets its turn.
+    turn_max_accepts: i32 = 64, "turn.max.accepts", AtLeast(1);
+    /// The requests of one connection that are served in a turn before others get theirs.
+    turn_max_requests: i32 = 64, "turn.max.requests", AtLeast(1);
+    /// The bytes that are read from one connection, and that are written to it, in a turn before others get theirs.
+    turn_max_bytes: i32 = 1_048_576, "turn.max.bytes", AtLeast(1);
+    /// The milliseconds that a stop waits at most for answers that are being written.
+    shutdown_max_ms: i64 = 1_000, "shutdown.max.ms", AtLeast(0);
+
+    // Memory.
+
+    /// The bytes of records, requests and answers that the broker holds at most. An eighth of them is kept free of
+    /// records. -1 stands for three quarters of the memory that the machine or the container has.
+    memory_max_bytes: i64 = -1, "memory.max.bytes", AtLeast(-1);
 
     // The broker.
 

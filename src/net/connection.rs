@@ -18,7 +18,7 @@
 //! In every state but `Closed` the connection can write what is queued. It takes frames out of what it has read only in
 //! `Open`, and only while little waits to be written: so a request is never started before the one in front of it has its
 //! answer, answers leave in order, and a peer that does not read its answers cannot make the broker produce more of them.
-//! What it sends meanwhile stays in the socket once [`KEPT_BYTES`] are here.
+//! What it sends meanwhile stays in the socket once [`KEPT_BYTES`] are here, and sooner when the memory of the broker is used up.
 //!
 //! A connection whose client has used up a quota is *muted* for a while: it neither reads nor takes a frame, though it goes on
 //! writing (KIP-219).
@@ -31,16 +31,28 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::frame::{FrameBuffer, FrameError};
-use super::write_queue::WriteQueue;
+use super::write_queue::{Flushed, WriteQueue};
 use crate::broker::{Client, ConnectionId};
+use crate::budget::Budget;
 use crate::wire::Frame;
+use crate::wire::payload::SharedBuffer;
 
-/// How much is read from one connection in a turn before the others get theirs.
-const READ_BUDGET: usize = 1 << 20;
 /// How much is kept of what arrives while a request waits for its answer.
 const KEPT_BYTES: usize = 1 << 20;
-/// How much may wait to be written before the next request has to wait.
-const QUEUED_BYTES: usize = 1 << 20;
+/// How much a connection may always have here, also when no memory is left for it: enough for a request that asks for
+/// something, or that makes room.
+const SMALL_REQUEST_BYTES: usize = 64 << 10;
+
+/// What one connection may take of the broker.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest request: `socket.request.max.bytes`.
+    pub request_bytes: usize,
+    /// How much may wait to be written before the next request has to wait: `socket.response.queued.max.bytes`.
+    pub queued_bytes: usize,
+    /// How much is read and how much is written in a turn before the others get theirs: `turn.max.bytes`.
+    pub turn_bytes: usize,
+}
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +75,10 @@ pub enum State {
 pub enum Filled {
     /// The socket has no more for now; there will be an event when it has.
     Empty,
-    /// The budget or the room is used up; there may be more, and no event will say so.
+    /// The turn's share or the room is used up; there may be more, and no event will say so.
     More,
+    /// The broker's memory is used up, and this connection has its part of it: the rest stays in the socket for now.
+    Starved,
 }
 
 /// A stream whose sending side can be ended on its own.
@@ -78,8 +92,14 @@ pub struct Connection<S> {
     pub id: ConnectionId,
     pub client: Client,
     state: State,
+    limits: Limits,
+    budget: Budget,
     frames: FrameBuffer,
     queue: WriteQueue,
+    /// Since when a request has been arriving that is not complete yet.
+    pub arriving_since: Option<Instant>,
+    /// Whether the loop will look whether the request that arrives takes too long.
+    pub watches_arrival: bool,
     /// The peer has ended its side.
     ended: bool,
     /// Whether the socket may have bytes that no event will announce again.
@@ -93,14 +113,18 @@ pub struct Connection<S> {
 }
 
 impl<S: Stream> Connection<S> {
-    pub fn new(stream: S, id: ConnectionId, client: Client, frame_limit: usize, now: Instant) -> Self {
+    pub fn new(stream: S, id: ConnectionId, client: Client, limits: Limits, budget: &Budget, now: Instant) -> Self {
         Self {
             stream,
             id,
             client,
             state: State::Open,
-            frames: FrameBuffer::new(frame_limit),
-            queue: WriteQueue::default(),
+            limits,
+            budget: budget.clone(),
+            frames: FrameBuffer::new(limits.request_bytes, budget.share()),
+            queue: WriteQueue::new(budget.share()),
+            arriving_since: None,
+            watches_arrival: false,
             ended: false,
             maybe_readable: true,
             wants_writable: false,
@@ -130,21 +154,25 @@ impl<S: Stream> Connection<S> {
 
     /// So much waits to be written that no further request may be started.
     pub fn is_congested(&self) -> bool {
-        self.queue.length() >= QUEUED_BYTES
+        self.queue.length() >= self.limits.queued_bytes
     }
 
     /// Reads what has arrived, through a scratch buffer that all connections share: so an idle one needs no memory.
     pub fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Filled> {
-        let mut budget = READ_BUDGET;
-        while self.wants_bytes() && budget > 0 {
-            match self.stream.read(scratch) {
+        let mut left = self.limits.turn_bytes;
+        while self.wants_bytes() && left > 0 {
+            let room = self.room().min(scratch.len());
+            if room == 0 {
+                return Ok(Filled::Starved);
+            }
+            match self.stream.read(&mut scratch[..room]) {
                 Ok(0) => {
                     self.end_of_stream();
                     return Ok(Filled::Empty);
                 }
                 Ok(count) => {
                     self.last_active = now;
-                    budget = budget.saturating_sub(count);
+                    left = left.saturating_sub(count);
                     if self.state != State::Draining {
                         self.frames.extend(&scratch[..count]);
                     }
@@ -157,6 +185,14 @@ impl<S: Stream> Connection<S> {
         Ok(Filled::More)
     }
 
+    /// How much may be read now: what is read to be thrown away costs nothing.
+    fn room(&self) -> usize {
+        match self.state {
+            State::Draining => usize::MAX,
+            _ => self.budget.room().max(SMALL_REQUEST_BYTES.saturating_sub(self.frames.length())),
+        }
+    }
+
     /// The peer sends no more. Requests that are here complete are still served, unless one waits: who has gone away does
     /// not want to know how it ends.
     fn end_of_stream(&mut self) {
@@ -167,15 +203,20 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Takes the next complete frame, which the caller must give to the broker: the connection now waits for its answer.
-    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn next_frame(&mut self, now: Instant) -> Result<Option<Bytes>, FrameError> {
         if self.state != State::Open || self.is_muted() || self.is_congested() {
             return Ok(None);
         }
-        let frame = self.frames.next()?;
+        let frame = self.frames.next_frame()?;
         if frame.is_some() {
             self.state = State::Waiting;
+            self.arriving_since = None;
         } else if self.ended {
             self.state = State::Flushing;
+            self.arriving_since = None;
+            self.frames.clear();
+        } else if self.frames.length() > 0 {
+            self.arriving_since.get_or_insert(now);
         }
         Ok(frame)
     }
@@ -224,6 +265,8 @@ impl<S: Stream> Connection<S> {
     pub fn give_up(&mut self) {
         if matches!(self.state, State::Open | State::Waiting) {
             self.state = State::Flushing;
+            self.arriving_since = None;
+            self.frames.clear();
         }
     }
 
@@ -232,10 +275,10 @@ impl<S: Stream> Connection<S> {
         self.state = State::Closed;
     }
 
-    /// Writes what is queued, as far as the socket takes it, and goes on from `Flushing` when all is written.
-    pub fn flush(&mut self, now: Instant) -> io::Result<()> {
+    /// Writes what is queued, as far as the socket and the turn's share go, and goes on from `Flushing` when all is written.
+    pub fn flush(&mut self, now: Instant) -> io::Result<Flushed> {
         let before = self.queue.length();
-        self.queue.flush(&mut self.stream)?;
+        let flushed = self.queue.flush(&mut self.stream, self.limits.turn_bytes)?;
         if self.queue.length() != before {
             self.last_active = now;
         }
@@ -244,7 +287,24 @@ impl<S: Stream> Connection<S> {
             self.state = if self.ended { State::Closed } else { State::Draining };
             self.maybe_readable = true;
         }
-        Ok(())
+        Ok(flushed)
+    }
+
+    /// What must hold whenever nobody is at work on the connection.
+    pub fn invariants(&self) {
+        assert!(!matches!(self.state, State::Flushing | State::Draining) || self.frames.length() == 0);
+        assert!(self.state != State::Draining || self.queue.is_empty(), "all is written before our side ends");
+        assert!(self.arriving_since.is_none() || self.state == State::Open, "only who is listened to can be slow");
+    }
+
+    /// The bytes that have arrived and wait, and those of answers, as the budget counts them.
+    pub fn held_bytes(&self) -> usize {
+        self.frames.length() + self.queue.owned_bytes()
+    }
+
+    /// The parts of logs that wait to be written.
+    pub fn buffers(&self) -> impl Iterator<Item = &SharedBuffer> {
+        self.queue.buffers()
     }
 }
 
@@ -258,6 +318,9 @@ mod tests {
     use crate::wire::Writer;
 
     const FRAME_LIMIT: usize = 4 << 20;
+    const QUEUED_BYTES: usize = 1 << 20;
+    const TURN_BYTES: usize = 1 << 20;
+    const LIMITS: Limits = Limits { request_bytes: FRAME_LIMIT, queued_bytes: QUEUED_BYTES, turn_bytes: TURN_BYTES };
 
     /// What a read of the fake socket meets.
     enum Arrival {
@@ -321,7 +384,14 @@ mod tests {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let client = Client { peer: address(50_000), local: address(9092), listener: 0 };
         let fake = Fake { room: usize::MAX, ..Fake::default() };
-        Connection::new(fake, ConnectionId { slot: 0, generation: 0 }, client, FRAME_LIMIT, Instant::now())
+        Connection::new(
+            fake,
+            ConnectionId { slot: 0, generation: 0 },
+            client,
+            LIMITS,
+            &Budget::default(),
+            Instant::now(),
+        )
     }
 
     /// A request on the wire: its length and its bytes.
@@ -349,7 +419,7 @@ mod tests {
         }
 
         fn take(&mut self) -> Option<Bytes> {
-            self.next_frame().expect("a length that is allowed")
+            self.next_frame(Instant::now()).expect("a length that is allowed")
         }
 
         fn write(&mut self) {
@@ -363,7 +433,7 @@ mod tests {
         connection.arrive(&request(b"one"));
         connection.read();
         match state {
-            State::Open => connection.frames = FrameBuffer::new(FRAME_LIMIT),
+            State::Open => connection.frames.clear(),
             State::Waiting => assert!(connection.take().is_some()),
             State::Flushing => connection.give_up(),
             State::Draining => {
@@ -573,13 +643,13 @@ mod tests {
     #[test]
     fn one_turn_reads_no_more_than_its_budget() {
         let mut connection = connect();
-        connection.arrive(&request(&vec![0; 3 * READ_BUDGET]));
+        connection.arrive(&request(&vec![0; 3 * TURN_BYTES]));
         for turn in 1..=3 {
             assert_eq!(connection.read(), Filled::More, "turn {turn}");
             assert_eq!(connection.take(), None);
         }
         assert_eq!(connection.read(), Filled::Empty);
-        assert_eq!(connection.take().map(|frame| frame.len()), Some(3 * READ_BUDGET));
+        assert_eq!(connection.take().map(|frame| frame.len()), Some(3 * TURN_BYTES));
     }
 
     #[test]
@@ -658,7 +728,7 @@ mod tests {
             connection.read();
             assert!(connection.take().is_some(), "what stands in front is served");
             connection.done();
-            assert_eq!(connection.next_frame(), Err(expect), "{length}");
+            assert_eq!(connection.next_frame(Instant::now()), Err(expect), "{length}");
         };
         check(0, FrameError::Empty);
         check(-1, FrameError::Negative(-1));

@@ -4,8 +4,14 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::budget::Share;
+
 /// How many bytes the length in front of a frame takes.
 const LENGTH_BYTES: usize = 4;
+
+/// What is left behind a frame that was taken out is moved into memory of its own when it is this short, so that the few bytes
+/// of the next frame do not keep the memory of a long one.
+const MOVED_BYTES: usize = 16 << 10;
 
 /// A length that cannot be that of a request. The stream is of no use after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +40,24 @@ impl fmt::Display for FrameError {
 pub struct FrameBuffer {
     bytes: BytesMut,
     limit: usize,
+    share: Share,
 }
 
 impl FrameBuffer {
     /// `limit` is the longest frame, without its length, that is taken.
-    pub fn new(limit: usize) -> Self {
-        Self { bytes: BytesMut::new(), limit }
+    pub fn new(limit: usize, share: Share) -> Self {
+        Self { bytes: BytesMut::new(), limit, share }
     }
 
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+        self.share.set(self.bytes.len());
+    }
+
+    /// Forgets what is here.
+    pub fn clear(&mut self) {
+        self.bytes = BytesMut::new();
+        self.share.set(0);
     }
 
     /// How many bytes wait here.
@@ -52,7 +66,7 @@ impl FrameBuffer {
     }
 
     /// Takes out the next frame, without its length, or gives `None` when it is not complete yet.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(prefix) = self.bytes.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
         let announced = i32::from_be_bytes(*prefix);
         let length = match usize::try_from(announced) {
@@ -66,10 +80,11 @@ impl FrameBuffer {
         }
         self.bytes.advance(LENGTH_BYTES);
         let frame = self.bytes.split_to(length).freeze();
-        if self.bytes.is_empty() {
+        if self.bytes.len() <= MOVED_BYTES.min(frame.len()) {
             // The frame keeps the memory as long as it is looked at; after that, an idle connection holds none.
-            self.bytes = BytesMut::new();
+            self.bytes = BytesMut::from(&self.bytes[..]);
         }
+        self.share.set(self.bytes.len());
         Ok(Some(frame))
     }
 }
@@ -77,14 +92,15 @@ impl FrameBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
 
     /// Feeds pieces one after the other and gives the frames that came out, up to the first error.
     fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Bytes>, FrameError> {
-        let mut buffer = FrameBuffer::new(1000);
+        let mut buffer = FrameBuffer::new(1000, Budget::default().share());
         let mut frames = Vec::new();
         for piece in pieces {
             buffer.extend(piece);
-            while let Some(frame) = buffer.next()? {
+            while let Some(frame) = buffer.next_frame()? {
                 frames.push(frame);
             }
         }
@@ -121,10 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_of_a_long_frame_does_not_keep_its_memory() {
+        let budget = Budget::default();
+        let mut buffer = FrameBuffer::new(usize::MAX, budget.share());
+        buffer.extend(&[&[0, 16, 0, 0][..], &vec![0; 16 << 16], &[0, 0]].concat());
+        assert_eq!(budget.held(), 4 + (16 << 16) + 2);
+        assert_eq!(buffer.next_frame().map(|frame| frame.map(|frame| frame.len())), Ok(Some(16 << 16)));
+        assert_eq!((&buffer.bytes[..], budget.held()), (&[0, 0][..], 2));
+        assert!(buffer.bytes.capacity() < 1024);
+    }
+
+    #[test]
     fn a_large_length_allocates_nothing() {
-        let mut buffer = FrameBuffer::new(usize::MAX);
+        let mut buffer = FrameBuffer::new(usize::MAX, Budget::default().share());
         buffer.extend(&[0x7f, 0xff, 0xff, 0xff, 1]);
-        assert_eq!(buffer.next(), Ok(None));
+        assert_eq!(buffer.next_frame(), Ok(None));
         assert!(buffer.bytes.capacity() < 1024);
     }
 }

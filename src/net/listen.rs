@@ -87,7 +87,9 @@ fn hosts(listener: &Listener) -> Result<Vec<IpAddr>, StartError> {
     let host = listener.host.as_str();
     match host {
         "localhost" => Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
-        // A socket of IPv6 that is bound to all addresses takes connections of IPv4 too where the system has both.
+        // On Windows a socket of IPv6 takes connections of IPv6 alone.
+        "" if cfg!(windows) => Ok(vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]),
+        // Elsewhere, one that is bound to all addresses takes connections of IPv4 too where the system has both.
         "" if has_ipv6() => Ok(vec![Ipv6Addr::UNSPECIFIED.into()]),
         "" => Ok(vec![Ipv4Addr::UNSPECIFIED.into()]),
         _ => {

@@ -3,23 +3,57 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
 
+use crate::budget::Share;
+use crate::wire::payload::SharedBuffer;
 use crate::wire::{Frame, Slice};
 
 /// How many slices one system call takes at most; Linux allows 1024, and beyond some dozens nothing is gained.
 const SLICES_PER_WRITE: usize = 64;
 
-#[derive(Debug, Default)]
+/// What came of writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Nothing is left to write.
+    All,
+    /// The socket takes no more for now; there will be an event when it does.
+    Blocked,
+    /// The turn's share is used up; the socket may take more, and no event will say so.
+    More,
+}
+
+#[derive(Debug)]
 pub struct WriteQueue {
     slices: VecDeque<Slice>,
     /// How much of the first slice has been written.
     written: usize,
     length: usize,
+    /// The slices that are not the log's, which counts its own.
+    share: Share,
 }
 
 impl WriteQueue {
+    pub fn new(share: Share) -> Self {
+        Self { slices: VecDeque::new(), written: 0, length: 0, share }
+    }
+
     pub fn push(&mut self, frame: Frame) {
         self.length += frame.length();
-        self.slices.extend(frame.into_slices());
+        let slices = frame.into_slices();
+        self.share.set(self.share.bytes() + slices.iter().map(Slice::owned_bytes).sum::<usize>());
+        self.slices.extend(slices);
+    }
+
+    /// The bytes of the slices here that are not the log's.
+    pub fn owned_bytes(&self) -> usize {
+        self.slices.iter().map(Slice::owned_bytes).sum()
+    }
+
+    /// The parts of logs among the slices.
+    pub fn buffers(&self) -> impl Iterator<Item = &SharedBuffer> {
+        self.slices.iter().filter_map(|slice| match slice {
+            Slice::Owned(_) => None,
+            Slice::Shared { buffer, .. } => Some(buffer),
+        })
     }
 
     /// How many bytes wait.
@@ -31,18 +65,25 @@ impl WriteQueue {
         self.length == 0
     }
 
-    /// Writes until nothing is left, or until the socket takes no more: then some is left and the result is `Ok` too.
-    pub fn flush(&mut self, socket: &mut impl Write) -> io::Result<()> {
+    /// Writes until nothing is left, the socket takes no more, or `share` bytes have been written.
+    pub fn flush(&mut self, socket: &mut impl Write, share: usize) -> io::Result<Flushed> {
+        let mut left = share;
         while !self.is_empty() {
+            if left == 0 {
+                return Ok(Flushed::More);
+            }
             match self.write_once(socket) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => self.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Ok(written) => {
+                    left = left.saturating_sub(written);
+                    self.advance(written);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(Flushed::All)
     }
 
     fn write_once(&self, socket: &mut impl Write) -> io::Result<usize> {
@@ -59,6 +100,7 @@ impl WriteQueue {
         self.written += count;
         while let Some(first) = self.slices.front().filter(|first| self.written >= first.length()) {
             self.written -= first.length();
+            self.share.set(self.share.bytes() - first.owned_bytes());
             self.slices.pop_front();
         }
     }
@@ -72,6 +114,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::budget::Budget;
+    use crate::wire::payload::Buffer;
     use crate::wire::{Payload, Writer};
 
     /// A socket that takes a few bytes, then says that it would block.
@@ -100,11 +144,14 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_however_little_the_socket_takes() {
-        let log = Rc::new(RefCell::new(b"0123456789".to_vec()));
+        let mut buffer = Buffer::with_capacity(1 << 20, &Budget::default());
+        buffer.push(b"0123456789");
+        let log = Rc::new(RefCell::new(buffer));
         let mut payload = Payload::default();
         payload.push(Slice::Shared { buffer: Rc::clone(&log), range: 2..8 });
         for per_call in 1..20 {
-            let mut queue = WriteQueue::default();
+            let budget = Budget::default();
+            let mut queue = WriteQueue::new(budget.share());
             let mut expect = Vec::new();
             for number in 0..3 {
                 let mut writer = Writer::new(0, false);
@@ -117,10 +164,12 @@ mod tests {
             }
             let mut socket = Narrow { taken: Vec::new(), per_call, calls_until_block: 2 };
             while !queue.is_empty() {
-                queue.flush(&mut socket).unwrap();
-                log.borrow_mut().push(b'x');
+                queue.flush(&mut socket, 10).unwrap();
+                assert_eq!(budget.held(), queue.owned_bytes());
+                log.borrow_mut().push(b"x");
             }
             assert_eq!(socket.taken, expect, "{per_call} bytes a call");
+            assert_eq!(budget.held(), 0);
         }
     }
 }

@@ -11,13 +11,60 @@
 //! ```
 
 use std::cell::{Ref, RefCell};
-use std::ops::{Deref, Range};
+use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
 
 use bytes::Bytes;
 
+use crate::budget::{Budget, Share};
+
 /// A buffer that is appended to while others still read its older parts.
-pub type SharedBuffer = Rc<RefCell<Vec<u8>>>;
+pub type SharedBuffer = Rc<RefCell<Buffer>>;
+
+/// Memory of a fixed size that fills up. It counts as held, whole, until the last one who reads it has let go of it.
+#[derive(Debug)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    share: Share,
+}
+
+impl Buffer {
+    pub fn with_capacity(capacity: usize, budget: &Budget) -> Self {
+        let mut share = budget.share();
+        share.set(capacity);
+        Self { bytes: Vec::with_capacity(capacity), share }
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.share.bytes()
+    }
+
+    /// Appends bytes, for which there must be room: a buffer never moves.
+    pub fn push(&mut self, bytes: &[u8]) {
+        assert!(self.bytes.len() + bytes.len() <= self.capacity(), "a buffer never moves");
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Gives back the memory behind the last byte: nothing more is appended.
+    pub fn close(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.share.set(self.bytes.len());
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
 
 /// A range of bytes somewhere.
 #[derive(Debug, Clone)]
@@ -45,6 +92,14 @@ impl Slice {
         match self {
             Self::Owned(bytes) => bytes.len(),
             Self::Shared { range, .. } => range.len(),
+        }
+    }
+
+    /// How many bytes are the frame's own: those of a log are counted there.
+    pub fn owned_bytes(&self) -> usize {
+        match self {
+            Self::Owned(bytes) => bytes.len(),
+            Self::Shared { .. } => 0,
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use kafka_rs::broker::api::{self, Api};
 use kafka_rs::broker::{Broker, Client, ConnectionId, Now, Output};
+use kafka_rs::budget::Budget;
 use kafka_rs::config::Config;
 use kafka_rs::wire::header::{self, RequestStart};
 use kafka_rs::wire::{Field, Message, Reader, Writer, messages};
@@ -123,7 +124,12 @@ impl Default for Driver {
 impl Driver {
     pub fn new(config: Config, seed: u64) -> Self {
         let now = Now { instant: Instant::now(), unix_ms: 1_700_000_000_000 };
-        Self { broker: Broker::new(config, seed, now), now, peers: BTreeMap::new(), next_correlation_id: 0 }
+        Self {
+            broker: Broker::new(config, Budget::default(), seed, now),
+            now,
+            peers: BTreeMap::new(),
+            next_correlation_id: 0,
+        }
     }
 
     /// A driver whose broker differs from the default in some properties.

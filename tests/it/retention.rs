@@ -1,5 +1,6 @@
 //! Old records go: whole segments, by their age or by what lies behind them, and nothing that a topic has to keep.
 
+use kafka_rs::budget::Budget;
 use kafka_rs::wire::ErrorCode;
 
 use crate::driver::Driver;
@@ -116,7 +117,7 @@ fn what_was_read_stays_readable_for_who_has_it() {
     let topic = topic(driver, &[("retention.ms", "1000")]);
     let batch = batch_at(driver.now.unix_ms);
     produce(driver, &topic, 0, &batch);
-    let mut log = kafka_rs::broker::log::Log::default();
+    let mut log = kafka_rs::broker::log::Log::new(&Budget::default());
     let header = kafka_rs::wire::record_batch::BatchHeader::parse(&batch.encode()).expect("a batch");
     let settings = kafka_rs::config::topic::TopicSettings::new(&Default::default(), &Default::default());
     let rolling = kafka_rs::broker::log::Rolling::new(&settings, 0);

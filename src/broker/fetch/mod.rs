@@ -36,6 +36,7 @@ const READ_COMMITTED: i8 = 1;
 #[derive(Debug)]
 pub struct PendingFetch {
     ticket: Ticket,
+    request_bytes: usize,
     /// Whose quota it counts against.
     client_id: String,
     context: Context,
@@ -48,6 +49,11 @@ pub struct PendingFetch {
 impl PendingFetch {
     pub fn connection(&self) -> ConnectionId {
         self.ticket.connection()
+    }
+
+    /// The size of the request.
+    pub fn request_bytes(&self) -> usize {
+        self.request_bytes
     }
 }
 
@@ -63,13 +69,14 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
         Err(error_code) => return ticket.answer(&Response { error_code, ..Response::default() }, &mut broker.outbox),
     };
     let client_id = call.client_id().to_owned();
-    let fetch = PendingFetch { ticket, client_id, context, min_bytes, max_bytes, read_committed, by_id };
+    let request_bytes = call.bytes;
+    let fetch = PendingFetch { ticket, request_bytes, client_id, context, min_bytes, max_bytes, read_committed, by_id };
     if max_wait_ms <= 0 || is_ready(&broker.topics, &fetch) {
         return respond(broker, fetch, call.now);
     }
     let waits_for = partition_keys(&broker.topics, &fetch);
     let deadline = call.now.after_ms(max_wait_ms);
-    let id = broker.parking.park(fetch, waits_for, deadline);
+    let id = broker.parking.park(fetch, waits_for, deadline, &broker.budget);
     broker.deadlines.schedule(deadline, Deadline::Fetch(id));
 }
 

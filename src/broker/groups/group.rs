@@ -188,13 +188,13 @@ impl Group {
             *votes.entry(protocol).or_default() += 1;
         }
         // The last one of several that have the most votes is found, hence the order from the least preferred on.
-        let names = self.members.iter().next()?.protocols.iter().rev().map(|protocol| protocol.name.as_str());
+        let names = self.members.iter().next()?.protocols().iter().rev().map(|protocol| protocol.name.as_str());
         names.max_by_key(|name| votes.get(name)).map(str::to_owned)
     }
 
     /// The protocol that a member prefers of those that all members know.
     fn vote<'a>(&self, member: &'a Member) -> Option<&'a str> {
-        let mut names = member.protocols.iter().map(|protocol| protocol.name.as_str());
+        let mut names = member.protocols().iter().map(|protocol| protocol.name.as_str());
         names.find(|name| self.members.all_support(name))
     }
 
@@ -260,7 +260,7 @@ impl Group {
         sync_group::Response {
             protocol_type: self.protocol_type.clone(),
             protocol_name: self.protocol_name.clone(),
-            assignment: member.assignment.clone(),
+            assignment: member.assignment().clone(),
             ..sync_group::Response::default()
         }
     }

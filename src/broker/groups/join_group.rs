@@ -124,7 +124,7 @@ fn decide(group: &Group, request: &Request, version: i16) -> Decision {
     if let Err(error) = group.validate_member(&request.member_id, instance_id) {
         return Decision::Refuse(error);
     }
-    let unchanged = group.members().get(&request.member_id).is_some_and(|m| m.protocols == request.protocols);
+    let unchanged = group.members().get(&request.member_id).is_some_and(|m| m.protocols() == request.protocols);
     match group.state() {
         State::Empty => Decision::Refuse(ErrorCode::UNKNOWN_MEMBER_ID),
         // The member has not seen its answer.

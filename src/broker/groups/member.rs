@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{Context, Deadline, join_group, sync_group};
 use crate::broker::ticket::{Outbox, Ticket};
+use crate::budget::Share;
 use crate::wire::ErrorCode;
 use crate::wire::messages;
 use crate::wire::messages::describe_groups::DescribedGroupMember;
@@ -55,9 +56,11 @@ pub struct Member {
     pub session_timeout_ms: i32,
     pub rebalance_timeout_ms: i32,
     /// The strategies that it knows with its metadata for each, the preferred one first.
-    pub protocols: Vec<JoinGroupRequestProtocol>,
+    protocols: Vec<JoinGroupRequestProtocol>,
     /// Its part of the leader's assignment.
-    pub assignment: Bytes,
+    assignment: Bytes,
+    /// The memory of both.
+    share: Share,
     /// Whether it has not seen a generation yet: it then does not know its id and cannot send heartbeats.
     pub is_new: bool,
     /// Whether it has to ask for its assignment in this generation.
@@ -75,7 +78,7 @@ impl Member {
         joining: Joining,
         context: &Context,
     ) -> Self {
-        Self {
+        let mut member = Self {
             id,
             instance_id,
             client_id,
@@ -84,11 +87,40 @@ impl Member {
             rebalance_timeout_ms: joining.rebalance_timeout_ms,
             protocols: joining.protocols,
             assignment: Bytes::new(),
+            share: context.budget.share(),
             is_new: true,
             must_sync: false,
             waiting: Waiting::Join(joining.ticket),
             session: Session { ends: context.now.instant, deadline: None },
-        }
+        };
+        member.share.set(member.held_bytes());
+        member
+    }
+
+    pub fn protocols(&self) -> &[JoinGroupRequestProtocol] {
+        &self.protocols
+    }
+
+    /// Replaces its strategies, and gives the former ones.
+    pub fn set_protocols(&mut self, protocols: Vec<JoinGroupRequestProtocol>) -> Vec<JoinGroupRequestProtocol> {
+        let former = mem::replace(&mut self.protocols, protocols);
+        self.share.set(self.held_bytes());
+        former
+    }
+
+    pub fn assignment(&self) -> &Bytes {
+        &self.assignment
+    }
+
+    pub fn set_assignment(&mut self, assignment: Bytes) {
+        self.assignment = assignment;
+        self.share.set(self.held_bytes());
+    }
+
+    /// The bytes of what the client has made it keep.
+    pub fn held_bytes(&self) -> usize {
+        let protocols = self.protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len());
+        protocols.sum::<usize>() + self.assignment.len()
     }
 
     pub fn is_static(&self) -> bool {

@@ -66,7 +66,7 @@ impl Members {
         if let Some(instance_id) = &member.instance_id {
             self.instance_ids.insert(instance_id.clone(), number);
         }
-        self.count_supporter(&member.protocols, true);
+        self.count_supporter(member.protocols(), true);
         self.by_number.insert(number, member);
     }
 
@@ -75,14 +75,14 @@ impl Members {
         if let Some(instance_id) = &member.instance_id {
             self.instance_ids.remove(instance_id);
         }
-        self.count_supporter(&member.protocols, false);
+        self.count_supporter(member.protocols(), false);
         Some(member)
     }
 
     /// A member brings other protocols, or other metadata for them.
     pub fn set_protocols(&mut self, id: &str, protocols: Vec<JoinGroupRequestProtocol>) {
         let Some(member) = self.get_mut(id) else { return };
-        let former = std::mem::replace(&mut member.protocols, protocols.clone());
+        let former = member.set_protocols(protocols.clone());
         self.count_supporter(&former, false);
         self.count_supporter(&protocols, true);
     }

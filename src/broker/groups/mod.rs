@@ -47,9 +47,11 @@ use std::time::Instant;
 use log::debug;
 
 use self::group::Group;
+use self::member::Member;
 use super::deadlines::{Deadlines, Now};
 use super::ticket::Outbox;
 use super::{Broker, Deadline as BrokerDeadline};
+use crate::budget::Budget;
 use crate::config::Config;
 
 /// The protocol type of consumers: the one kind of member whose metadata is looked at, for the topics it subscribes to.
@@ -98,6 +100,16 @@ impl Groups {
         }
     }
 
+    /// The bytes that members have made their groups keep.
+    pub fn held_bytes(&self) -> usize {
+        self.iter().flat_map(|group| group.members().iter()).map(Member::held_bytes).sum()
+    }
+
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        self.iter().for_each(Group::invariants);
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Group> {
         self.by_id.values()
     }
@@ -113,6 +125,7 @@ impl Groups {
 pub struct Context<'a> {
     now: Now,
     config: &'a Config,
+    budget: &'a Budget,
     deadlines: &'a mut Deadlines<BrokerDeadline>,
     outbox: &'a mut Outbox,
 }
@@ -120,8 +133,8 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// Splits the broker into its groups and what they need.
     fn split(broker: &'a mut Broker, now: Now) -> (&'a mut Groups, Self) {
-        let Broker { groups, config, deadlines, outbox, .. } = broker;
-        (groups, Self { now, config, deadlines, outbox })
+        let Broker { groups, config, budget, deadlines, outbox, .. } = broker;
+        (groups, Self { now, config, budget, deadlines, outbox })
     }
 
     fn schedule(&mut self, at: Instant, deadline: Deadline) {

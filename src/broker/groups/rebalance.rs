@@ -316,7 +316,7 @@ impl Group {
     /// Gives every member its part of the leader's assignment; who is not in it gets an empty one.
     fn distribute(&mut self, mut assignments: HashMap<String, Bytes>, context: &mut Context) {
         for member in self.members.iter_mut() {
-            member.assignment = assignments.remove(&member.id).unwrap_or_default();
+            member.set_assignment(assignments.remove(&member.id).unwrap_or_default());
         }
         let responses: Vec<_> = self.members.iter().map(|member| self.sync_response(member)).collect();
         for (member, response) in self.members.iter_mut().zip(&responses) {
@@ -331,7 +331,7 @@ impl Group {
     fn cancel_assignment(&mut self, context: &mut Context) {
         let refusal = sync_group::refusal(ErrorCode::REBALANCE_IN_PROGRESS);
         for member in self.members.iter_mut() {
-            member.assignment = Bytes::new();
+            member.set_assignment(Bytes::new());
             if member.answer_sync(&refusal, context.outbox) {
                 member.watch(&self.id, member.session_timeout_ms, context);
             }

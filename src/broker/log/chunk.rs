@@ -13,8 +13,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{BatchTime, TimestampAndOffset};
+use crate::budget::Budget;
 use crate::wire::compression;
-use crate::wire::payload::{SharedBuffer, Slice};
+use crate::wire::payload::{Buffer, SharedBuffer, Slice};
 use crate::wire::record_batch::{self, BatchHeader, HEADER_BYTES, NO_TIMESTAMP, Records};
 
 /// The distance between two marks.
@@ -33,16 +34,19 @@ struct Mark {
 #[derive(Debug)]
 pub(super) struct Chunk {
     buffer: SharedBuffer,
-    capacity: usize,
     marks: Vec<Mark>,
     base_offset: i64,
     max_timestamp: i64,
 }
 
 impl Chunk {
-    pub fn new(base_offset: i64, capacity: usize) -> Self {
-        let buffer = Rc::new(RefCell::new(Vec::with_capacity(capacity)));
-        Self { buffer, capacity, marks: Vec::new(), base_offset, max_timestamp: NO_TIMESTAMP }
+    pub fn new(base_offset: i64, capacity: usize, budget: &Budget) -> Self {
+        let buffer = Rc::new(RefCell::new(Buffer::with_capacity(capacity, budget)));
+        Self { buffer, marks: Vec::new(), base_offset, max_timestamp: NO_TIMESTAMP }
+    }
+
+    pub fn buffer(&self) -> &SharedBuffer {
+        &self.buffer
     }
 
     pub fn base_offset(&self) -> i64 {
@@ -58,18 +62,16 @@ impl Chunk {
     }
 
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.buffer.borrow().capacity()
     }
 
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        self.length() + bytes <= self.capacity
+        self.length() + bytes <= self.capacity()
     }
 
     /// Gives back the memory behind the last batch: nothing more is appended.
     pub fn close(&mut self) {
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.shrink_to_fit();
-        self.capacity = buffer.len();
+        self.buffer.borrow_mut().close();
     }
 
     /// Copies a batch behind the others and gives it its place in the log, and its time if the broker's clock counts.
@@ -92,11 +94,10 @@ impl Chunk {
     fn copy(&mut self, batch: &[u8], base_offset: i64) -> usize {
         let mut buffer = self.buffer.borrow_mut();
         let position = buffer.len();
-        assert!(position + batch.len() <= self.capacity, "a chunk never moves");
         if self.marks.last().is_none_or(|mark| position - mark.position >= MARK_BYTES) {
             self.marks.push(Mark { base_offset, position, max_timestamp_before: self.max_timestamp });
         }
-        buffer.extend_from_slice(batch);
+        buffer.push(batch);
         position
     }
 

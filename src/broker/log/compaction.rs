@@ -193,13 +193,13 @@ impl Log {
         let old = segment.take_chunk(chunk);
         let mut left = old.length() + segment.chunks[chunk..].iter().map(Chunk::length).sum::<usize>();
         let mut position = chunk;
-        let transactions = &mut self.transactions;
+        let (transactions, budget) = (&mut self.transactions, &self.budget);
         old.for_each(|header, batch| {
             let outcome = cleaning.clean_batch(header, batch, transactions);
             left -= batch.len();
             match outcome {
-                Outcome::Kept => segment.keep(&mut position, batch, header, left + batch.len()),
-                Outcome::Remade(header, made) => segment.keep(&mut position, &made, &header, left + made.len()),
+                Outcome::Kept => segment.keep(&mut position, batch, header, left + batch.len(), budget),
+                Outcome::Remade(header, made) => segment.keep(&mut position, &made, &header, left + made.len(), budget),
                 Outcome::Gone => {}
             }
         });
@@ -276,7 +276,7 @@ impl Cleaning {
                 kept.push(record);
             }
         }
-        let horizon = Some(self.delete_horizon_ms).filter(|_| deletions && header.delete_horizon_ms().is_none());
+        let horizon = (deletions && header.delete_horizon_ms().is_none()).then_some(self.delete_horizon_ms);
         if kept.is_empty() {
             Outcome::Gone
         } else if kept.len() as i64 == i64::from(header.count) && horizon.is_none() {

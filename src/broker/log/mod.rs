@@ -26,8 +26,9 @@ use std::collections::VecDeque;
 use self::chunk::Chunk;
 use self::segment::Segment;
 use self::transactions::Transactions;
+use crate::budget::Budget;
 use crate::config::topic::TopicSettings;
-use crate::wire::payload::Payload;
+use crate::wire::payload::{Payload, SharedBuffer};
 use crate::wire::record_batch::{BatchHeader, TimestampType};
 
 /// A record's place in the log and in time.
@@ -75,8 +76,9 @@ impl Rolling {
 }
 
 /// One partition's batches.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Log {
+    budget: Budget,
     segments: VecDeque<Segment>,
     start_offset: i64,
     end_offset: i64,
@@ -86,6 +88,18 @@ pub struct Log {
 }
 
 impl Log {
+    /// An empty log, whose memory counts in this budget.
+    pub fn new(budget: &Budget) -> Self {
+        Self {
+            budget: budget.clone(),
+            segments: VecDeque::new(),
+            start_offset: 0,
+            end_offset: 0,
+            clean_until: 0,
+            transactions: Transactions::default(),
+        }
+    }
+
     /// The first offset that can be read.
     pub fn start_offset(&self) -> i64 {
         self.start_offset
@@ -94,6 +108,20 @@ impl Log {
     /// The offset that the next record will get.
     pub fn end_offset(&self) -> i64 {
         self.end_offset
+    }
+
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        assert!(0 <= self.start_offset && self.start_offset <= self.last_stable_offset());
+        assert!(self.last_stable_offset() <= self.high_watermark() && self.high_watermark() <= self.end_offset);
+        let mut next_offset = None;
+        for chunk in self.segments.iter().flat_map(|segment| &segment.chunks) {
+            chunk.for_each(|header, _| {
+                assert!(next_offset.is_none_or(|next| header.base_offset >= next), "offsets go up");
+                next_offset = Some(header.last_offset() + 1);
+            });
+        }
+        assert!(next_offset.is_none_or(|next| next <= self.end_offset));
     }
 
     /// Up to where consumers may read. With one replica, every record is committed when it is appended.
@@ -110,6 +138,17 @@ impl Log {
     /// The bytes of all batches that are held.
     pub fn bytes(&self) -> usize {
         self.segments.iter().map(|segment| segment.length).sum()
+    }
+
+    /// Whether there is memory for so many bytes more.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        let last = self.segments.back().and_then(|active| active.chunks.last());
+        last.is_some_and(|chunk| chunk.has_room_for(bytes)) || bytes <= self.budget.room_for_logs()
+    }
+
+    /// The memory that its batches lie in.
+    pub fn buffers(&self) -> impl Iterator<Item = &SharedBuffer> {
+        self.segments.iter().flat_map(|segment| &segment.chunks).map(Chunk::buffer)
     }
 
     /// Appends one batch that has been checked, and gives the offset of its first record.
@@ -131,7 +170,8 @@ impl Log {
             self.segments.push_back(Segment::new(base_offset, timestamp, rolling.now_ms));
         }
         let active = self.segments.back_mut().expect("there is one now");
-        active.append(batch, header, base_offset, leader_epoch, time, capacity);
+        active.make_room(batch.len(), base_offset, capacity, &self.budget);
+        active.append(batch, header, base_offset, leader_epoch, time);
         active.last_append_ms = rolling.now_ms;
         self.end_offset = next_offset;
         base_offset

@@ -6,12 +6,20 @@
 
 use super::chunk::Chunk;
 use super::{BatchTime, Rolling};
+use crate::budget::Budget;
 use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP};
 
 /// The first chunk of a log is small, so that ten thousand idle partitions cost little.
 const CHUNK_BYTES_MIN: usize = 16 << 10;
 /// Each further chunk is twice as large as the one before, up to this.
 pub(super) const CHUNK_BYTES_MAX: usize = 1 << 20;
+
+/// How large the chunk becomes that begins with a batch, behind one of `before` bytes: no larger than there is room for, if
+/// the batch fits.
+fn next_capacity(before: Option<usize>, batch_bytes: usize, budget: &Budget) -> usize {
+    let next = before.map_or(CHUNK_BYTES_MIN, |before| (before * 2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX));
+    next.min(budget.room_for_logs()).max(batch_bytes)
+}
 
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -53,24 +61,19 @@ impl Segment {
             || last_offset - self.base_offset > i64::from(i32::MAX)
     }
 
-    /// Appends a batch; `capacity_before` is that of the log's chunk in front of a new one.
-    pub fn append(
-        &mut self,
-        batch: &[u8],
-        header: &BatchHeader,
-        base_offset: i64,
-        leader_epoch: i32,
-        time: BatchTime,
-        capacity_before: Option<usize>,
-    ) {
-        let last = self.chunks.last();
-        if last.is_none_or(|chunk| !chunk.has_room_for(batch.len())) {
-            let before = last.map(Chunk::capacity).or(capacity_before);
-            let next = before.map_or(CHUNK_BYTES_MIN, |before| (before * 2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX));
-            self.chunks.push(Chunk::new(base_offset, next.max(batch.len())));
+    /// Sees to it that the last chunk has room for a batch. Should there be need for another one, `before` is the size of the
+    /// log's last chunk.
+    pub fn make_room(&mut self, bytes: usize, base_offset: i64, before: Option<usize>, budget: &Budget) {
+        if self.chunks.last().is_none_or(|chunk| !chunk.has_room_for(bytes)) {
+            self.chunks.push(Chunk::new(base_offset, next_capacity(before, bytes, budget), budget));
         }
+    }
+
+    /// Appends a batch for which there is room.
+    pub fn append(&mut self, batch: &[u8], header: &BatchHeader, base_offset: i64, leader_epoch: i32, time: BatchTime) {
         self.length += batch.len();
-        self.chunks.last_mut().expect("there is one now").append(batch, header, base_offset, leader_epoch, time);
+        let last = self.chunks.last_mut().expect("room was made");
+        last.append(batch, header, base_offset, leader_epoch, time);
     }
 
     /// Takes a chunk out, to be cleaned.
@@ -82,13 +85,13 @@ impl Segment {
 
     /// Copies a batch that compaction keeps behind the chunks in front of `position`, which moves on if another chunk is
     /// needed: that is made as large as what is `left` may need, this batch included.
-    pub fn keep(&mut self, position: &mut usize, batch: &[u8], header: &BatchHeader, left: usize) {
+    pub fn keep(&mut self, position: &mut usize, batch: &[u8], header: &BatchHeader, left: usize, budget: &Budget) {
         let before = position.checked_sub(1).and_then(|last| self.chunks.get_mut(last));
         match before {
             Some(chunk) if chunk.has_room_for(batch.len()) => chunk.keep(batch, header),
             before => {
                 before.into_iter().for_each(Chunk::close);
-                let mut chunk = Chunk::new(header.base_offset, left.min(CHUNK_BYTES_MAX).max(batch.len()));
+                let mut chunk = Chunk::new(header.base_offset, left.min(CHUNK_BYTES_MAX).max(batch.len()), budget);
                 chunk.keep(batch, header);
                 self.chunks.insert(*position, chunk);
                 *position += 1;

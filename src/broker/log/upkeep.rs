@@ -4,7 +4,9 @@
 //! `log.cleaner.backoff.ms`, the log with the largest dirty share among those that are due for it is compacted, a few
 //! chunks in each turn of the loop, then the next one, until none is due.
 
-use log::debug;
+use std::time::Duration;
+
+use log::{debug, warn};
 
 use super::compaction::{Cleanable, Cleaning};
 use crate::broker::topics::{Partition, Topic};
@@ -15,6 +17,9 @@ use crate::wire::Uuid;
 const CHUNKS_PER_TURN: usize = 4;
 /// Between two turns of a compaction there is room for others.
 const PAUSE_MS: i64 = 1;
+
+/// How long logs are not searched again when that has just been done because memory was used up.
+const RELIEF_PAUSE: Duration = Duration::from_millis(100);
 
 /// What becomes due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +72,20 @@ pub fn on_deadline(broker: &mut Broker, deadline: Deadline, now: Now) {
         }
     };
     schedule_one(broker, now, next_in_ms, deadline);
+}
+
+/// Memory is used up: deletes at once what topics need not keep, instead of at the next check. Searching all logs takes its
+/// time, so that is not done for every batch that comes.
+pub fn relieve(broker: &mut Broker, now: Now) {
+    if broker.relieved_at.is_some_and(|at| now.instant < at + RELIEF_PAUSE) {
+        return;
+    }
+    broker.relieved_at = Some(now.instant);
+    let before = broker.budget.held();
+    delete_old_segments(broker, false, now);
+    delete_old_segments(broker, true, now);
+    let freed = before - broker.budget.held();
+    warn!("There is no memory for more records (memory.max.bytes): deleted {freed} bytes that topics need not keep");
 }
 
 /// Deletes what topics need not keep: those that are compacted as well, or those that are not.

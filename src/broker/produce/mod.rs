@@ -21,7 +21,7 @@ use log::debug;
 
 use self::producers::Verdict;
 use self::transactional::Refusals;
-use super::log::{BatchTime, Rolling};
+use super::log::{BatchTime, Rolling, upkeep};
 use super::ticket::Ticket;
 use super::topics::{Partition, Topic};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
@@ -171,14 +171,26 @@ fn to_partition(
         return Err(refusal.clone());
     }
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let records = data.records.unwrap_or_default();
+    let has_room = |broker: &Broker| {
+        let known = broker.topics.get(name).and_then(|topic| topic.partition(data.index)).ok_or(unknown)?;
+        Ok::<_, Refusal>(known.log.has_room_for(records.len()))
+    };
+    if !has_room(broker)? {
+        upkeep::relieve(broker, call.now);
+        if !has_room(broker)? {
+            // What Kafka answers when its disk is full; clients try again.
+            return Err(Refusal::new(ErrorCode::KAFKA_STORAGE_ERROR, "memory.max.bytes is used up"));
+        }
+    }
     let topic = broker.topics.get_mut(name).ok_or(unknown)?;
-    let Topic { id, partitions, settings, .. } = topic;
-    let partition = usize::try_from(data.index).ok().and_then(|index| partitions.get_mut(index)).ok_or(unknown)?;
+    let Topic { id, settings, .. } = topic;
+    let partition = topic.partitions.get_mut(usize::try_from(data.index).unwrap_or(usize::MAX)).ok_or(unknown)?;
     if acks == -1 && settings.min_insync_replicas > 1 {
         return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
     }
     let place = validate::Place { topic: name, partition: data.index, settings, now_ms: call.now.unix_ms };
-    let appended = append(partition, &data.records.unwrap_or_default(), call.version, &place)?;
+    let appended = append(partition, &records, call.version, &place)?;
     let id = *id;
     debug!("Stored message at offset {} in topic {name}", appended.base_offset);
     broker.parking.touch(id, data.index);

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::PARTITIONS_MAX;
 use super::create_topics::too_many_partitions;
+use super::{PARTITIONS_MAX, Partition};
 use crate::broker::quotas::Mutations;
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
@@ -48,7 +48,7 @@ fn grow(
     validate_only: bool,
     mutations: &mut Mutations,
 ) -> Result<(), Refusal> {
-    let Broker { topics, quotas, config, .. } = broker;
+    let Broker { topics, quotas, config, budget, .. } = broker;
     let topic = topics.get_mut(&wanted.name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
     let (count, now) = (wanted.count, topic.partitions.len());
     let refuse = |error, message| Err((error, Some(message)));
@@ -74,7 +74,7 @@ fn grow(
     }
     mutations.take(quotas, config, additional).map_err(|error| (error, None))?;
     if !validate_only {
-        topic.partitions.resize_with(target, Default::default);
+        topic.partitions.resize_with(target, || Partition::new(budget));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use log::info;
 use super::log::Log;
 use super::produce::producers::Producers;
 use super::random::Random;
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::config::topic::{Overrides, TopicSettings};
 use crate::wire::{ErrorCode, Uuid};
@@ -32,10 +33,17 @@ const NAME_LENGTH_MAX: usize = 249;
 const PARTITIONS_MAX: i32 = 10_000;
 
 /// One partition: its records, and what is known of the producers that wrote them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Partition {
     pub log: Log,
     pub producers: Producers,
+}
+
+impl Partition {
+    /// An empty one, whose records count in this budget.
+    pub fn new(budget: &Budget) -> Self {
+        Self { log: Log::new(budget), producers: Producers::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -64,11 +72,17 @@ impl Topic {
 /// All topics.
 #[derive(Debug, Default)]
 pub struct Topics {
+    /// What the memory of all records counts in.
+    budget: Budget,
     by_name: HashMap<String, Topic>,
     names: HashMap<Uuid, String>,
 }
 
 impl Topics {
+    pub fn new(budget: Budget) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
     pub fn get(&self, name: &str) -> Option<&Topic> {
         self.by_name.get(name)
     }
@@ -100,6 +114,11 @@ impl Topics {
     }
 
     /// Every partition of every topic, in no order.
+    pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.by_name.values().flat_map(|topic| &topic.partitions)
+    }
+
+    /// Every partition of every topic, in no order.
     pub fn partitions_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
         self.by_name.values_mut().flat_map(|topic| &mut topic.partitions)
     }
@@ -115,7 +134,7 @@ impl Topics {
     ) -> &Topic {
         info!("Creating new topic: {name}");
         let id = random.uuid();
-        let partitions = std::iter::repeat_with(Partition::default).take(partitions).collect();
+        let partitions = std::iter::repeat_with(|| Partition::new(&self.budget)).take(partitions).collect();
         let settings = TopicSettings::new(config, &configs);
         let topic = Topic { name: name.to_owned(), id, partitions, configs, settings };
         self.names.insert(id, name.to_owned());

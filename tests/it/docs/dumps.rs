@@ -9,6 +9,7 @@ use bytes::Bytes;
 use kafka_rs::Config;
 use kafka_rs::broker::api::{self, Api};
 use kafka_rs::broker::{Broker, Client, ConnectionId, Now, Output};
+use kafka_rs::budget::Budget;
 use kafka_rs::wire::annotate::{self, Annotator, Note};
 use kafka_rs::wire::header::{self, RequestStart};
 use kafka_rs::wire::messages::{
@@ -85,7 +86,12 @@ struct Conversation {
 impl Conversation {
     fn new() -> Self {
         let now = Now { instant: Instant::now(), unix_ms: NOW_MS };
-        Self { broker: Broker::new(Config::default(), 1, now), now, correlation_id: 0, dumps: BTreeMap::new() }
+        Self {
+            broker: Broker::new(Config::default(), Budget::default(), 1, now),
+            now,
+            correlation_id: 0,
+            dumps: BTreeMap::new(),
+        }
     }
 
     fn greet(&mut self) {
