@@ -184,7 +184,7 @@ impl Broker {
     /// When it does not.
     pub fn invariants(&self) {
         assert!(self.outbox.is_empty(), "what is to be done was done");
-        self.topics.partitions().for_each(|partition| partition.log.invariants());
+        self.topics.invariants();
         self.groups.invariants();
         self.parking.invariants();
     }

@@ -107,6 +107,11 @@ pub enum ConfigError {
     NoSuchSetting(String),
 }
 
+/// Whether there may be so many of what a property limits.
+pub fn allows(limit: i32, count: usize) -> bool {
+    usize::try_from(limit).is_ok_and(|limit| count <= limit)
+}
+
 impl Config {
     /// Reads the command line's arguments (without the program's name), the file that they name, and the environment.
     pub fn load(

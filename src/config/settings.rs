@@ -108,6 +108,17 @@ settings! {
     /// The bytes of records, requests and answers that the broker holds at most. An eighth of them is kept free of
     /// records. -1 stands for three quarters of the memory that the machine or the container has.
     memory_max_bytes: i64 = -1, "memory.max.bytes", AtLeast(-1);
+    /// The number of topics that there may be.
+    max_topics: i32 = 100_000, "max.topics", AtLeast(0);
+    /// The number of partitions that all topics together may have.
+    max_partitions: i32 = 200_000, "max.partitions", AtLeast(0);
+    /// The number of groups that there may be.
+    max_groups: i32 = 100_000, "max.groups", AtLeast(0);
+    /// The number of transactional ids that are remembered.
+    max_transactional_ids: i32 = 100_000, "max.transactional.ids", AtLeast(0);
+    /// The number of idempotent producers that a partition remembers; of more, those are forgotten that have been silent for
+    /// longest and have no transaction open.
+    max_producer_ids_per_partition: i32 = 10_000, "max.producer.ids.per.partition", AtLeast(1);
 
     // The broker.
 

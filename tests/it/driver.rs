@@ -110,6 +110,8 @@ struct Peer {
 #[derive(Debug)]
 pub struct Driver {
     pub broker: Broker,
+    /// What the broker holds for its clients, as far as it is not in a connection: there are none.
+    pub budget: Budget,
     pub now: Now,
     peers: BTreeMap<Connection, Peer>,
     next_correlation_id: i32,
@@ -124,12 +126,9 @@ impl Default for Driver {
 impl Driver {
     pub fn new(config: Config, seed: u64) -> Self {
         let now = Now { instant: Instant::now(), unix_ms: 1_700_000_000_000 };
-        Self {
-            broker: Broker::new(config, Budget::default(), seed, now),
-            now,
-            peers: BTreeMap::new(),
-            next_correlation_id: 0,
-        }
+        let budget = usize::try_from(config.memory_max_bytes).map_or_else(|_| Budget::default(), Budget::new);
+        let broker = Broker::new(config, budget.clone(), seed, now);
+        Self { broker, budget, now, peers: BTreeMap::new(), next_correlation_id: 0 }
     }
 
     /// A driver whose broker differs from the default in some properties.

@@ -9,6 +9,7 @@ mod docs;
 mod driver;
 mod fetch;
 mod groups;
+mod limits;
 mod produce;
 mod program;
 mod quotas;

@@ -23,11 +23,11 @@ fn config(properties: &[(&str, &str)]) -> Config {
     config
 }
 
-fn start(properties: &[(&str, &str)]) -> RunningBroker {
+pub fn start(properties: &[(&str, &str)]) -> RunningBroker {
     Broker::start(config(properties)).expect("a free port")
 }
 
-fn connect(broker: &RunningBroker) -> Socket {
+pub fn connect(broker: &RunningBroker) -> Socket {
     Socket::connect(broker.addresses()[0])
 }
 
@@ -36,7 +36,7 @@ fn client() -> api_versions::Request {
     api_versions::Request { client_software_name: "test".to_owned(), client_software_version: "1".to_owned() }
 }
 
-fn create_topic(socket: &mut Socket, name: &str) -> Topic {
+pub fn create_topic(socket: &mut Socket, name: &str) -> Topic {
     let topic = create_topics::CreatableTopic {
         name: name.to_owned(),
         num_partitions: 1,

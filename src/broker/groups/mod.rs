@@ -52,7 +52,8 @@ use super::deadlines::{Deadlines, Now};
 use super::ticket::Outbox;
 use super::{Broker, Deadline as BrokerDeadline};
 use crate::budget::Budget;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::wire::ErrorCode;
 
 /// The protocol type of consumers: the one kind of member whose metadata is looked at, for the topics it subscribes to.
 const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
@@ -85,8 +86,12 @@ impl Groups {
         self.by_id.get_mut(id)
     }
 
-    fn get_or_create(&mut self, id: &str, now: Now) -> &mut Group {
-        self.by_id.entry(id.to_owned()).or_insert_with(|| Group::new(id, now))
+    /// A group that may be new, unless there are `max.groups` already.
+    fn get_or_create(&mut self, id: &str, config: &Config, now: Now) -> Result<&mut Group, ErrorCode> {
+        if !self.by_id.contains_key(id) && !config::allows(config.max_groups, self.by_id.len() + 1) {
+            return Err(ErrorCode::POLICY_VIOLATION);
+        }
+        Ok(self.by_id.entry(id.to_owned()).or_insert_with(|| Group::new(id, now)))
     }
 
     fn remove(&mut self, id: &str) {

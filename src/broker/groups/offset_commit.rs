@@ -87,7 +87,7 @@ fn admit<'a>(
 ) -> Result<&'a mut Group, ErrorCode> {
     let generation = request.generation_id_or_member_epoch;
     let group = if generation < 0 {
-        groups.get_or_create(&request.group_id, context.now)
+        groups.get_or_create(&request.group_id, context.config, context.now)?
     } else {
         let unknown =
             if version >= NOT_FOUND_FROM { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::ILLEGAL_GENERATION };

@@ -76,7 +76,7 @@ fn admit<'a>(groups: &'a mut Groups, request: &Request, context: &Context) -> Re
     if *generation_id >= 0 && groups.get(group_id).is_none() {
         return Err(ErrorCode::ILLEGAL_GENERATION);
     }
-    let group = groups.get_or_create(group_id, context.now);
+    let group = groups.get_or_create(group_id, context.config, context.now)?;
     let as_member = *generation_id >= 0 || !member_id.is_empty() || group_instance_id.is_some();
     if as_member && !(*generation_id < 0 && group.state() == State::Empty) {
         group.validate_generation(member_id, group_instance_id.as_deref(), *generation_id)?;

@@ -189,7 +189,9 @@ fn to_partition(
     if acks == -1 && settings.min_insync_replicas > 1 {
         return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
     }
-    let place = validate::Place { topic: name, partition: data.index, settings, now_ms: call.now.unix_ms };
+    let producers_max = broker.config.max_producer_ids_per_partition;
+    let place =
+        validate::Place { topic: name, partition: data.index, settings, producers_max, now_ms: call.now.unix_ms };
     let appended = append(partition, &records, call.version, &place)?;
     let id = *id;
     debug!("Stored message at offset {} in topic {name}", appended.base_offset);
@@ -220,6 +222,10 @@ fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validat
     match partition.producers.judge(&header, transaction_began.is_some()) {
         Verdict::Append => {
             let time = BatchTime { timestamp_type, max_timestamp };
+            if header.is_idempotent() {
+                let transactions = &partition.log.transactions;
+                partition.producers.make_room_for(header.producer_id, place.producers_max, transactions);
+            }
             let base_offset = partition.log.append(batch, &header, LEADER_EPOCH, time, &rolling);
             partition.producers.remember(&header, base_offset, max_timestamp, place.now_ms);
             if header.is_transactional() && header.is_idempotent() {

@@ -11,6 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::broker::log::transactions::Transactions;
+use crate::config;
 use crate::wire::ErrorCode;
 use crate::wire::control_batch::EndTransaction;
 use crate::wire::messages::describe_producers::ProducerState;
@@ -186,6 +187,21 @@ impl Producers {
         });
     }
 
+    /// Makes room for a producer that is not known, where there are `limit` already: the one goes that has been silent for
+    /// longest and has no transaction open. The same holds for those that have only tried to write.
+    pub fn make_room_for(&mut self, producer_id: i64, limit: i32, transactions: &Transactions) {
+        let is_open = |id| transactions.first_offset(id).is_some();
+        if !self.by_id.contains_key(&producer_id) && !config::allows(limit, self.by_id.len() + 1) {
+            let silent = self.by_id.iter().filter(|(id, _)| !is_open(**id));
+            let oldest = silent.min_by_key(|(id, producer)| (producer.last_write_ms, **id)).map(|(id, _)| *id);
+            oldest.map(|id| self.by_id.remove(&id));
+        }
+        if !self.attempts.contains_key(&producer_id) && !config::allows(limit, self.attempts.len() + 1) {
+            let oldest = self.attempts.iter().min_by_key(|(id, attempt)| (attempt.last_attempt_ms, **id));
+            oldest.map(|(id, _)| *id).map(|id| self.attempts.remove(&id));
+        }
+    }
+
     /// Forgets the producers that have not written since, but for those that have a transaction open.
     pub fn expire(&mut self, before_ms: i64, transactions: &Transactions) {
         let is_open = |id| transactions.first_offset(id).is_some();
@@ -265,6 +281,26 @@ mod tests {
             producers.judge(&batch(0, i32::MAX - 1, 4), false),
             Verdict::Duplicate { base_offset: 0, timestamp: 5 }
         );
+    }
+
+    #[test]
+    fn of_too_many_producers_the_one_goes_that_was_silent_for_longest() {
+        let mut producers = Producers::default();
+        for (id, now_ms) in [(1, 30), (2, 10), (3, 20)] {
+            producers.make_room_for(id, 3, &Transactions::default());
+            producers.remember(&BatchHeader { producer_id: id, ..batch(0, 0, 1) }, id, 5, now_ms);
+        }
+        let mut left_after = |id, open: &[i64]| {
+            let mut transactions = Transactions::default();
+            open.iter().for_each(|id| transactions.wrote(*id, 0));
+            producers.make_room_for(id, 3, &transactions);
+            let mut left: Vec<_> = producers.by_id.keys().copied().collect();
+            left.sort_unstable();
+            left
+        };
+        assert_eq!(left_after(1, &[]), [1, 2, 3], "a known one needs no room");
+        assert_eq!(left_after(4, &[2]), [1, 2], "2 has a transaction open");
+        assert_eq!(left_after(4, &[]), [1, 2], "there is room");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::Refusal;
-use crate::broker::topics::{Partition, Topics};
+use crate::broker::topics::Partition;
 use crate::broker::transactions::joining::{Joining, join_partitions};
 use crate::broker::transactions::transaction::Producer;
 use crate::broker::{Broker, Call};
@@ -33,7 +33,7 @@ pub(super) fn join(broker: &mut Broker, call: &Call, request: &Request) -> Resul
     let Some(transactional_id) = &request.transactional_id else {
         return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     };
-    let NewPlaces { producer, places } = new_places(&mut broker.topics, call, request)?;
+    let NewPlaces { producer, places } = new_places(broker, call, request)?;
     let joining = Joining::by_version(call.version, ABORTABLE_FROM, ADDS_FROM);
     let verifies = joining == Joining::Adds || broker.config.transaction_partition_verification_enable;
     let Some(producer) = producer.filter(|_| verifies && !places.is_empty()) else { return Ok(Refusals::new()) };
@@ -62,7 +62,8 @@ struct NewPlaces {
     places: Vec<(String, i32)>,
 }
 
-fn new_places(topics: &mut Topics, call: &Call, request: &Request) -> Result<NewPlaces, ErrorCode> {
+fn new_places(broker: &mut Broker, call: &Call, request: &Request) -> Result<NewPlaces, ErrorCode> {
+    let Broker { topics, config, .. } = broker;
     let mut producer = None;
     let mut places = Vec::new();
     for topic in &request.topic_data {
@@ -80,7 +81,9 @@ fn new_places(topics: &mut Topics, call: &Call, request: &Request) -> Result<New
                 return Err(ErrorCode::INVALID_PRODUCER_ID_MAPPING);
             }
             if !has_written(partition, &header) {
-                partition.producers.attempted(&header, call.now.unix_ms);
+                let Partition { log, producers } = partition;
+                producers.make_room_for(header.producer_id, config.max_producer_ids_per_partition, &log.transactions);
+                producers.attempted(&header, call.now.unix_ms);
                 places.push((name.clone(), data.index));
             }
         }

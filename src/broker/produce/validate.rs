@@ -20,6 +20,8 @@ pub(super) struct Place<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub settings: &'a TopicSettings,
+    /// How many idempotent producers the partition may remember.
+    pub producers_max: i32,
     pub now_ms: i64,
 }
 

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
+use super::PARTITIONS_MAX;
 use super::create_topics::too_many_partitions;
-use super::{PARTITIONS_MAX, Partition};
 use crate::broker::quotas::Mutations;
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
@@ -48,8 +48,8 @@ fn grow(
     validate_only: bool,
     mutations: &mut Mutations,
 ) -> Result<(), Refusal> {
-    let Broker { topics, quotas, config, budget, .. } = broker;
-    let topic = topics.get_mut(&wanted.name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
+    let Broker { topics, quotas, config, .. } = broker;
+    let topic = topics.get(&wanted.name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
     let (count, now) = (wanted.count, topic.partitions.len());
     let refuse = |error, message| Err((error, Some(message)));
     let target = match usize::try_from(count) {
@@ -72,9 +72,10 @@ fn grow(
         check_assignments(assignments, additional, config.node_id)
             .map_err(|message| (ErrorCode::INVALID_REPLICA_ASSIGNMENT, Some(message)))?;
     }
+    topics.check_room(0, additional, config).map_err(|message| (ErrorCode::POLICY_VIOLATION, Some(message)))?;
     mutations.take(quotas, config, additional).map_err(|error| (error, None))?;
     if !validate_only {
-        topic.partitions.resize_with(target, || Partition::new(budget));
+        topics.grow(&wanted.name, target);
     }
     Ok(())
 }

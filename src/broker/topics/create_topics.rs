@@ -74,6 +74,8 @@ fn create(
         assignments => check_assignments(wanted, assignments, broker.config.node_id)?,
     };
     let created = usize::try_from(partitions).expect("the number of partitions has been checked");
+    let room = broker.topics.check_room(1, created, &broker.config);
+    room.map_err(|message| (ErrorCode::POLICY_VIOLATION, message))?;
     mutations.take(&mut broker.quotas, &broker.config, created).map_err(|error| (error, String::new()))?;
     let mut result = CreatableTopicResult {
         name: wanted.name.clone(),

@@ -6,6 +6,8 @@
 
 use std::collections::HashSet;
 
+use log::warn;
+
 use super::{Topic, validate_name};
 use crate::broker::cluster::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use crate::broker::{Broker, Call, LEADER_EPOCH};
@@ -104,6 +106,11 @@ fn one(
     }
     if broker.config.default_replication_factor > 1 {
         return failed(ErrorCode::INVALID_REPLICATION_FACTOR, Some(name.clone()));
+    }
+    let partitions = usize::try_from(broker.config.num_partitions).unwrap_or(0);
+    if let Err(reason) = broker.topics.check_room(1, partitions, &broker.config) {
+        warn!("Not creating topic {name}: {reason}");
+        return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(name.clone()));
     }
     describe(broker.create_topic(name, broker.config.num_partitions, Overrides::new()), node_id, operations)
 }

@@ -24,8 +24,8 @@ use super::log::Log;
 use super::produce::producers::Producers;
 use super::random::Random;
 use crate::budget::Budget;
-use crate::config::Config;
 use crate::config::topic::{Overrides, TopicSettings};
+use crate::config::{self, Config};
 use crate::wire::{ErrorCode, Uuid};
 
 const NAME_LENGTH_MAX: usize = 249;
@@ -76,6 +76,8 @@ pub struct Topics {
     budget: Budget,
     by_name: HashMap<String, Topic>,
     names: HashMap<Uuid, String>,
+    /// How many partitions all topics have together.
+    partition_count: usize,
 }
 
 impl Topics {
@@ -123,6 +125,34 @@ impl Topics {
         self.by_name.values_mut().flat_map(|topic| &mut topic.partitions)
     }
 
+    /// Whether there may be so many topics and partitions more. The error is the sentence that a client is told.
+    pub fn check_room(&self, topics: usize, partitions: usize, config: &Config) -> Result<(), String> {
+        let (max_topics, max_partitions) = (config.max_topics, config.max_partitions);
+        if !config::allows(max_topics, self.by_name.len() + topics) {
+            return Err(format!("There may be no more than {max_topics} topics (max.topics)."));
+        }
+        if !config::allows(max_partitions, self.partition_count.saturating_add(partitions)) {
+            return Err(format!("There may be no more than {max_partitions} partitions (max.partitions)."));
+        }
+        Ok(())
+    }
+
+    /// Gives a topic more partitions, `target` in all.
+    pub fn grow(&mut self, name: &str, target: usize) {
+        let Some(topic) = self.by_name.get_mut(name) else { return };
+        self.partition_count += target.saturating_sub(topic.partitions.len());
+        let grown = topic.partitions.len().max(target);
+        topic.partitions.resize_with(grown, || Partition::new(&self.budget));
+    }
+
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        assert_eq!(self.partitions().count(), self.partition_count);
+        assert_eq!(self.names.len(), self.by_name.len());
+        assert!(self.by_name.values().all(|topic| self.names.get(&topic.id) == Some(&topic.name)));
+        self.partitions().for_each(|partition| partition.log.invariants());
+    }
+
     /// Creates a topic whose name has been checked and is not taken.
     pub fn create(
         &mut self,
@@ -134,6 +164,7 @@ impl Topics {
     ) -> &Topic {
         info!("Creating new topic: {name}");
         let id = random.uuid();
+        self.partition_count += partitions;
         let partitions = std::iter::repeat_with(|| Partition::new(&self.budget)).take(partitions).collect();
         let settings = TopicSettings::new(config, &configs);
         let topic = Topic { name: name.to_owned(), id, partitions, configs, settings };
@@ -161,6 +192,7 @@ impl Topics {
     pub fn delete(&mut self, name: &str) -> Option<Topic> {
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
+        self.partition_count -= topic.partitions.len();
         info!("Deleted topic: {name}");
         Some(topic)
     }

@@ -10,6 +10,7 @@
 use super::fence_and_abort;
 use super::transaction::{Producer, State, Transaction};
 use crate::broker::{Broker, Call};
+use crate::config;
 use crate::wire::ErrorCode;
 use crate::wire::messages::init_producer_id::{Request, Response};
 
@@ -45,7 +46,11 @@ fn init(broker: &mut Broker, call: &Call, request: Request) -> Result<Producer, 
     let expected = (producer_id != -1).then_some(Producer { id: producer_id, epoch: producer_epoch });
     let transactions = &mut broker.transactions;
     let ids = &mut transactions.producer_ids;
+    let known = transactions.by_id.len();
     let Some(transaction) = transactions.by_id.get_mut(&transactional_id) else {
+        if !config::allows(broker.config.max_transactional_ids, known + 1) {
+            return Err(ErrorCode::POLICY_VIOLATION);
+        }
         let transaction = Transaction::new(ids.fresh(), timeout_ms, call.now);
         let producer = transaction.producer;
         transactions.by_id.insert(transactional_id, transaction);
