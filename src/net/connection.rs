@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::frame::{FrameBuffer, FrameError};
+use super::frame::{FrameBuffer, FrameError, Spares};
 use super::write_queue::{Flushed, WriteQueue};
 use crate::broker::{Client, ConnectionId};
 use crate::budget::Budget;
@@ -157,15 +157,15 @@ impl<S: Stream> Connection<S> {
         self.queue.length() >= self.limits.queued_bytes
     }
 
-    /// Reads what has arrived, through a scratch buffer that all connections share: so an idle one needs no memory.
-    pub fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Filled> {
+    /// Reads what has arrived, into memory that is lent for it: so an idle connection needs none.
+    pub fn fill(&mut self, spares: &mut Spares, now: Instant) -> io::Result<Filled> {
         let mut left = self.limits.turn_bytes;
         while self.wants_bytes() && left > 0 {
-            let room = self.room().min(scratch.len());
+            let room = self.room();
             if room == 0 {
                 return Ok(Filled::Starved);
             }
-            match self.stream.read(&mut scratch[..room]) {
+            match self.stream.read(self.frames.space(spares, room.min(left))) {
                 Ok(0) => {
                     self.end_of_stream();
                     return Ok(Filled::Empty);
@@ -174,7 +174,7 @@ impl<S: Stream> Connection<S> {
                     self.last_active = now;
                     left = left.saturating_sub(count);
                     if self.state != State::Draining {
-                        self.frames.extend(&scratch[..count]);
+                        self.frames.extend(count);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Filled::Empty),
@@ -219,6 +219,11 @@ impl<S: Stream> Connection<S> {
             self.arriving_since.get_or_insert(now);
         }
         Ok(frame)
+    }
+
+    /// The frames that were taken are done with: memory that is not needed is given back.
+    pub fn rest(&mut self, spares: &mut Spares) {
+        self.frames.rest(spares);
     }
 
     /// The broker has answered the request that this connection waits for. If it was given up meanwhile, nobody wants it.
@@ -310,6 +315,7 @@ impl<S: Stream> Connection<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::collections::VecDeque;
     use std::net::{Ipv4Addr, SocketAddr};
     use std::time::Duration;
@@ -415,7 +421,11 @@ mod tests {
         }
 
         fn read(&mut self) -> Filled {
-            self.fill(&mut [0; 4096], Instant::now()).expect("the fake does not fail")
+            // One for all: making the memory takes longer than the tests do.
+            thread_local!(static SPARES: RefCell<Spares> = RefCell::default());
+            let filled = SPARES.with_borrow_mut(|spares| self.fill(spares, Instant::now()));
+            SPARES.with_borrow_mut(|spares| self.rest(spares));
+            filled.expect("the fake does not fail")
         }
 
         fn take(&mut self) -> Option<Bytes> {
@@ -468,7 +478,7 @@ mod tests {
                 while let Some(frame) = connection.take() {
                     assert_eq!((connection.state(), connection.take()), (State::Waiting, None), "{pieces:?}");
                     connection.answer(response(&frame));
-                    taken.push(frame);
+                    taken.push(Bytes::copy_from_slice(&frame));
                 }
                 connection.write();
             }
@@ -487,7 +497,7 @@ mod tests {
             for piece in &pieces {
                 connection.arrive(piece);
                 connection.read();
-                taken.extend(connection.take());
+                taken.extend(connection.take().map(|frame| Bytes::copy_from_slice(&frame)));
             }
             assert_eq!(taken, [&b"one"[..]], "{pieces:?}: the second is not taken before the first is answered");
             assert!(!connection.can_go_on());
@@ -743,11 +753,11 @@ mod tests {
         let mut connection = connect();
         let begin = connection.last_active;
         let later = |seconds| begin + std::time::Duration::from_secs(seconds);
-        connection.fill(&mut [0; 10], later(1)).expect("nothing is there");
+        connection.fill(&mut Spares::default(), later(1)).expect("nothing is there");
         connection.flush(later(1)).expect("nothing to write");
         assert_eq!(connection.last_active, begin);
         connection.arrive(&request(b"one"));
-        connection.fill(&mut [0; 10], later(2)).expect("a request");
+        connection.fill(&mut Spares::default(), later(2)).expect("a request");
         assert_eq!(connection.last_active, later(2));
         assert!(connection.take().is_some());
         connection.answer(response(b"1"));

@@ -30,14 +30,13 @@ use log::{debug, error, warn};
 use slab::Slab;
 
 use super::connection::{Connection, Filled, Limits, State, Stream};
+use super::frame::Spares;
 use super::write_queue::Flushed;
 use crate::broker::deadlines::Deadlines;
 use crate::broker::{Broker, Client, ConnectionId, Now, Output};
 use crate::budget::Budget;
 use crate::config::Config;
 
-/// What all connections read through: see [`Connection::fill`].
-const SCRATCH_BYTES: usize = 256 << 10;
 /// How long accepting pauses when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a peer has to read its last answer and to close.
@@ -131,7 +130,8 @@ pub struct Reactor<S: System> {
     budget: Budget,
     limits: Limits,
     turn: Turn,
-    scratch: Vec<u8>,
+    /// What connections read into.
+    spares: Spares,
 }
 
 /// A property that cannot be negative.
@@ -173,7 +173,7 @@ impl<S: System> Reactor<S> {
             deadlines: Deadlines::default(),
             stopping: false,
             accept_waits: false,
-            scratch: vec![0; SCRATCH_BYTES],
+            spares: Spares::default(),
         }
     }
 
@@ -344,6 +344,13 @@ impl<S: System> Reactor<S> {
 
     fn serve(&mut self, id: ConnectionId, now: Now) {
         self.read(id, now);
+        self.take_frames(id, now);
+        if let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) {
+            connection.rest(&mut self.spares);
+        }
+    }
+
+    fn take_frames(&mut self, id: ConnectionId, now: Now) {
         for _ in 0..self.turn.requests_max {
             let Some(connection) = self.connection(id) else { return };
             let client = connection.client;
@@ -378,25 +385,22 @@ impl<S: System> Reactor<S> {
     }
 
     fn read(&mut self, id: ConnectionId, now: Now) {
-        // The scratch buffer is lent to the connection, which lies in the reactor too.
-        let mut scratch = mem::take(&mut self.scratch);
-        if let Some(connection) = self.connection(id).filter(|connection| connection.maybe_readable) {
-            match connection.fill(&mut scratch, now.instant) {
-                Ok(Filled::Empty) => connection.maybe_readable = false,
-                Ok(Filled::More) => {
-                    if connection.wants_bytes() {
-                        self.ready.push(id);
-                    }
-                }
-                Ok(Filled::Starved) => self.starved.push(id),
-                Err(error) => {
-                    debug!("Lost the connection of {}: {error}", connection.client.peer);
-                    connection.close();
-                    self.dirty.push(id);
+        let connection = self.connections.get_mut(id.slot).filter(|connection| connection.id == id);
+        let Some(connection) = connection.filter(|connection| connection.maybe_readable) else { return };
+        match connection.fill(&mut self.spares, now.instant) {
+            Ok(Filled::Empty) => connection.maybe_readable = false,
+            Ok(Filled::More) => {
+                if connection.wants_bytes() {
+                    self.ready.push(id);
                 }
             }
+            Ok(Filled::Starved) => self.starved.push(id),
+            Err(error) => {
+                debug!("Lost the connection of {}: {error}", connection.client.peer);
+                connection.close();
+                self.dirty.push(id);
+            }
         }
-        self.scratch = scratch;
     }
 
     /// Sees to it that a request does not go on arriving for ever.
