@@ -37,6 +37,10 @@ use crate::budget::Budget;
 use crate::wire::Frame;
 use crate::wire::payload::SharedBuffer;
 
+/// Whether a read that brings less than there is room for has emptied the socket, so that whatever comes later is an event of
+/// its own: true of epoll and of kqueue. It saves every request the call that would say so. On Windows there are events only
+/// once a read would block.
+const SHORT_READ_EMPTIES: bool = cfg!(unix);
 /// How much is kept of what arrives while a request waits for its answer.
 const KEPT_BYTES: usize = 1 << 20;
 /// How much a connection may always have here, also when no memory is left for it: enough for a request that asks for
@@ -104,6 +108,8 @@ pub struct Connection<S> {
     ended: bool,
     /// Whether the socket may have bytes that no event will announce again.
     pub maybe_readable: bool,
+    /// Whether the end of what the peer sends has been announced: it must be read up to there, since no further event comes.
+    pub end_is_near: bool,
     /// Whether the loop asked to be told when the socket takes bytes again.
     pub wants_writable: bool,
     /// The client has used up a quota: before this moment nothing is read and no frame is taken.
@@ -127,6 +133,7 @@ impl<S: Stream> Connection<S> {
             watches_arrival: false,
             ended: false,
             maybe_readable: true,
+            end_is_near: false,
             wants_writable: false,
             muted_until: None,
             last_active: now,
@@ -165,7 +172,9 @@ impl<S: Stream> Connection<S> {
             if room == 0 {
                 return Ok(Filled::Starved);
             }
-            match self.stream.read(self.frames.space(spares, room.min(left))) {
+            let space = self.frames.space(spares, room.min(left));
+            let asked = space.len();
+            match self.stream.read(space) {
                 Ok(0) => {
                     self.end_of_stream();
                     return Ok(Filled::Empty);
@@ -175,6 +184,9 @@ impl<S: Stream> Connection<S> {
                     left = left.saturating_sub(count);
                     if self.state != State::Draining {
                         self.frames.extend(count);
+                    }
+                    if SHORT_READ_EMPTIES && count < asked && !self.end_is_near {
+                        return Ok(Filled::Empty);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Filled::Empty),
@@ -418,6 +430,7 @@ mod tests {
 
         fn end(&mut self) {
             self.stream.arrivals.push_back(Arrival::End);
+            self.end_is_near = true;
         }
 
         fn read(&mut self) -> Filled {

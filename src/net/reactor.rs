@@ -214,11 +214,12 @@ impl<S: System> Reactor<S> {
         }
     }
 
-    /// A connection has bytes, an end, or an error.
-    pub fn on_readable(&mut self, slot: usize) {
+    /// A connection has bytes, or it has an end or an error, behind which nothing more comes.
+    pub fn on_readable(&mut self, slot: usize, end_is_near: bool) {
         // A connection that was closed in this very turn may still have an event.
         if let Some(connection) = self.connections.get_mut(slot) {
             connection.maybe_readable = true;
+            connection.end_is_near |= end_is_near;
             self.ready.push(connection.id);
         }
     }

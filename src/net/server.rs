@@ -176,8 +176,9 @@ impl Server {
             Token(acceptor) if acceptor < FIRST_CONNECTION => self.reactor.on_acceptable(acceptor),
             Token(token) => {
                 let slot = token - FIRST_CONNECTION;
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    self.reactor.on_readable(slot);
+                let end_is_near = event.is_read_closed() || event.is_error();
+                if event.is_readable() || end_is_near {
+                    self.reactor.on_readable(slot, end_is_near);
                 }
                 if event.is_writable() {
                     self.reactor.on_writable(slot);

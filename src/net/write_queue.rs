@@ -87,6 +87,9 @@ impl WriteQueue {
     }
 
     fn write_once(&self, socket: &mut impl Write) -> io::Result<usize> {
+        if let (Some(Slice::Owned(bytes)), 1) = (self.slices.front(), self.slices.len()) {
+            return socket.write(&bytes[self.written..]);
+        }
         let views: Vec<_> = self.slices.iter().take(SLICES_PER_WRITE).map(Slice::view).collect();
         let mut buffers: Vec<_> = views.iter().map(|view| IoSlice::new(view)).collect();
         if let Some(first) = buffers.first_mut() {
