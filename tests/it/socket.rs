@@ -116,6 +116,7 @@ impl Socket {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Received::End,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("{error}"),
             }
         }
