@@ -3,33 +3,24 @@
 //! What the request does not name falls back to its default. Each resource is changed or refused on its own; with
 //! `validate_only` everything is checked and nothing is changed. The levels of loggers are not changed in this way.
 
-use std::collections::HashMap;
-
-use super::Refusal;
 use super::resource::{Resource, check_names};
+use super::{Refusal, alter_each};
 use crate::broker::{Broker, Call};
-use crate::wire::ErrorCode;
-use crate::wire::messages::alter_configs::{
-    AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig, Request, Response,
-};
+use crate::wire::messages::alter_configs::{AlterConfigsResourceResponse, AlterableConfig, Request, Response};
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
-    let mut times = HashMap::new();
-    for resource in &request.resources {
-        *times.entry((resource.resource_type, resource.resource_name.clone())).or_insert(0) += 1;
-    }
-    let alter = |AlterConfigsResource { resource_type, resource_name, configs }| {
-        let outcome = match times.get(&(resource_type, resource_name.clone())) {
-            Some(2..) => Err((ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.".to_owned())),
-            _ => alter(broker, resource_type, &resource_name, configs, request.validate_only),
-        };
-        let (error_code, error_message) = match outcome {
-            Ok(()) => (ErrorCode::NONE, None),
-            Err((code, message)) => (code, Some(message)),
-        };
-        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    let resources = request.resources.into_iter();
+    let resources =
+        resources.map(|resource| (resource.resource_type, resource.resource_name, resource.configs)).collect();
+    let altered =
+        alter_each(resources, |kind, name, configs| alter(broker, kind, name, configs, request.validate_only));
+    let respond = |(resource_type, resource_name, error_code, error_message)| AlterConfigsResourceResponse {
+        error_code,
+        error_message,
+        resource_type,
+        resource_name,
     };
-    Response { responses: request.resources.into_iter().map(alter).collect(), ..Response::default() }
+    Response { responses: altered.into_iter().map(respond).collect(), ..Response::default() }
 }
 
 fn alter(

@@ -5,33 +5,27 @@
 //! log is changed here, too (KIP-412): see [`loggers`]. An operation that Kafka does not know is refused with INVALID_REQUEST;
 //! Kafka itself answers UNKNOWN_SERVER_ERROR for most resources.
 
-use std::collections::HashMap;
-
 use super::resource::{BROKER_LOGGER, Operation, Resource, check_names};
-use super::{Refusal, loggers};
+use super::{Refusal, alter_each, loggers};
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
 use crate::wire::messages::incremental_alter_configs::{
-    AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig, Request, Response,
+    AlterConfigsResourceResponse, AlterableConfig, Request, Response,
 };
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
-    let mut times = HashMap::new();
-    for resource in &request.resources {
-        *times.entry((resource.resource_type, resource.resource_name.clone())).or_insert(0) += 1;
-    }
-    let alter = |AlterConfigsResource { resource_type, resource_name, configs }| {
-        let outcome = match times.get(&(resource_type, resource_name.clone())) {
-            Some(2..) => Err((ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.".to_owned())),
-            _ => alter(broker, resource_type, &resource_name, configs, request.validate_only),
-        };
-        let (error_code, error_message) = match outcome {
-            Ok(()) => (ErrorCode::NONE, None),
-            Err((code, message)) => (code, Some(message)),
-        };
-        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    let resources = request.resources.into_iter();
+    let resources =
+        resources.map(|resource| (resource.resource_type, resource.resource_name, resource.configs)).collect();
+    let altered =
+        alter_each(resources, |kind, name, configs| alter(broker, kind, name, configs, request.validate_only));
+    let respond = |(resource_type, resource_name, error_code, error_message)| AlterConfigsResourceResponse {
+        error_code,
+        error_message,
+        resource_type,
+        resource_name,
     };
-    Response { responses: request.resources.into_iter().map(alter).collect(), ..Response::default() }
+    Response { responses: altered.into_iter().map(respond).collect(), ..Response::default() }
 }
 
 fn alter(

@@ -15,13 +15,37 @@ pub mod loggers;
 mod property;
 mod resource;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::config::topic::Overrides;
 use crate::wire::ErrorCode;
 
 /// Why a resource is not described or changed.
 type Refusal = (ErrorCode, String);
+
+/// What became of a resource that was to be altered: its kind, its name, the error and Kafka's sentence about it.
+type Altered = (i8, String, ErrorCode, Option<String>);
+
+/// Alters resources, each on its own, which may stand in a request only once.
+fn alter_each<C>(
+    resources: Vec<(i8, String, C)>,
+    mut alter: impl FnMut(i8, &str, C) -> Result<(), Refusal>,
+) -> Vec<Altered> {
+    let mut times = HashMap::new();
+    for (kind, name, _) in &resources {
+        *times.entry((*kind, name.clone())).or_insert(0) += 1;
+    }
+    let alter = |(kind, name, configs): (i8, String, C)| {
+        let outcome = match times.get(&(kind, name.clone())) {
+            Some(2..) => Err((ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.".to_owned())),
+            _ => alter(kind, &name, configs),
+        };
+        let (code, message) =
+            outcome.map_or_else(|(code, message)| (code, Some(message)), |()| (ErrorCode::NONE, None));
+        (kind, name, code, message)
+    };
+    resources.into_iter().map(alter).collect()
+}
 
 /// What is set for groups and for the metrics of clients.
 #[derive(Debug, Default)]
