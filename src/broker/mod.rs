@@ -14,8 +14,8 @@
 //! clock of its own, so that an hour of rebalances passes in a millisecond.
 //!
 //! A folder here is a state and the APIs that work on it: [`topics`], [`produce`], [`fetch`], [`groups`], [`transactions`],
-//! [`configs`], [`quotas`], [`telemetry`], [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a frame's row in it,
-//! [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait.
+//! [`configs`], [`quotas`], [`telemetry`], [`security`], [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a
+//! frame's row in it, [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait.
 
 pub mod api;
 pub mod cluster;
@@ -29,6 +29,7 @@ pub mod parking;
 pub mod produce;
 pub mod quotas;
 pub mod random;
+pub mod security;
 pub mod telemetry;
 pub mod ticket;
 pub mod topics;
@@ -47,12 +48,14 @@ use self::groups::Groups;
 use self::parking::{ParkedFetchId, Parking};
 use self::quotas::Quotas;
 use self::random::Random;
+use self::security::scram::Credentials;
 use self::telemetry::Telemetry;
 use self::ticket::Outbox;
 use self::topics::{Topic, Topics};
 use self::transactions::Transactions;
 use crate::config::topic::Overrides;
 use crate::config::{Config, StartTopic};
+use crate::wire::Uuid;
 
 pub use self::deadlines::Now;
 pub use self::dispatch::{Call, Client};
@@ -89,6 +92,9 @@ pub struct Broker {
     groups: Groups,
     transactions: Transactions,
     features: Features,
+    /// The directory in which the broker, as a voter, would keep the cluster's metadata; zero while `kraft.version` is 0.
+    voter_directory: Uuid,
+    credentials: Credentials,
     parking: Parking,
     fetch_sessions: FetchSessions,
     quotas: Quotas,
@@ -110,6 +116,8 @@ impl Broker {
             topics: Topics::default(),
             transactions: Transactions::default(),
             features: Features::default(),
+            voter_directory: Uuid::ZERO,
+            credentials: Credentials::default(),
             parking: Parking::default(),
             fetch_sessions: FetchSessions::new(&config),
             quotas: Quotas::default(),

@@ -970,8 +970,10 @@ def auto_create(seen):
     reader = consumer(seen, group_id="auto-create", metadata_max_age_ms=300)
     reader.subscribe(["created-by-consumer"])
 
+    # The client forgets a rebalance that it has begun when poll's time is over before the answer is there, and then waits for
+    # ever: with short polls that shows at any broker.
     def assigned():
-        poll(reader, 100)
+        poll(reader, 2000)
         return reader.assignment()
 
     seen.saw("created by a consumer", wait_until(assigned, "the assignment of the topic that the consumer created"))
