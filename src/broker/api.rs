@@ -7,8 +7,10 @@
 //! ticket, because it may answer later: Fetch until there is data, JoinGroup and SyncGroup until the other members came.
 
 use super::Broker;
-use super::cluster::acls::{create_acls, delete_acls, describe_acls};
-use super::cluster::{api_versions, describe_cluster, describe_quorum, find_coordinator, update_features};
+use super::cluster::voters::{add_raft_voter, remove_raft_voter};
+use super::cluster::{
+    api_versions, describe_cluster, describe_quorum, find_coordinator, unregister_broker, update_features,
+};
 use super::configs::{alter_configs, describe_configs, incremental_alter_configs, list_config_resources};
 use super::dispatch::{Call, read_body};
 use super::fetch::{list_offsets, offset_for_leader_epoch};
@@ -18,6 +20,12 @@ use super::groups::{
 };
 use super::produce::describe_producers;
 use super::quotas::{alter_client_quotas, describe_client_quotas};
+use super::security::acls::{create_acls, delete_acls, describe_acls};
+use super::security::delegation_tokens::{
+    create_delegation_token, describe_delegation_token, expire_delegation_token, renew_delegation_token,
+};
+use super::security::sasl::{sasl_authenticate, sasl_handshake};
+use super::security::scram::{alter_user_scram_credentials, describe_user_scram_credentials};
 use super::telemetry::{get_telemetry_subscriptions, push_telemetry};
 use super::topics::{
     alter_partition_reassignments, alter_replica_log_dirs, create_partitions, create_topics, delete_records,
@@ -77,56 +85,67 @@ macro_rules! apis {
 }
 
 apis! {
-    Produce                     =  0, 0..=13, flexible  9.., waits   produce;
-    Fetch                       =  1, 4..=18, flexible 12.., waits   fetch;
-    ListOffsets                 =  2, 1..=11, flexible  6.., answers list_offsets;
-    Metadata                    =  3, 0..=13, flexible  9.., answers metadata;
-    OffsetCommit                =  8, 2..=10, flexible  8.., answers offset_commit;
-    OffsetFetch                 =  9, 1..=10, flexible  6.., answers offset_fetch;
-    FindCoordinator             = 10, 0..=6,  flexible  3.., answers find_coordinator;
-    JoinGroup                   = 11, 0..=9,  flexible  6.., waits   join_group;
-    Heartbeat                   = 12, 0..=4,  flexible  4.., answers heartbeat;
-    LeaveGroup                  = 13, 0..=5,  flexible  4.., answers leave_group;
-    SyncGroup                   = 14, 0..=5,  flexible  4.., waits   sync_group;
-    DescribeGroups              = 15, 0..=6,  flexible  5.., answers describe_groups;
-    ListGroups                  = 16, 0..=5,  flexible  3.., answers list_groups;
-    ApiVersions                 = 18, 0..=4,  flexible  3.., answers api_versions;
-    CreateTopics                = 19, 2..=7,  flexible  5.., answers create_topics;
-    DeleteTopics                = 20, 1..=6,  flexible  4.., answers delete_topics;
-    DeleteRecords               = 21, 0..=2,  flexible  2.., answers delete_records;
-    InitProducerId              = 22, 0..=5,  flexible  2.., answers init_producer_id;
-    OffsetForLeaderEpoch        = 23, 2..=4,  flexible  4.., answers offset_for_leader_epoch;
-    AddPartitionsToTxn          = 24, 0..=5,  flexible  3.., answers add_partitions_to_txn;
-    AddOffsetsToTxn             = 25, 0..=4,  flexible  3.., answers add_offsets_to_txn;
-    EndTxn                      = 26, 0..=5,  flexible  3.., answers end_txn;
-    WriteTxnMarkers             = 27, 1..=2,  flexible  1.., answers write_txn_markers;
-    TxnOffsetCommit             = 28, 0..=5,  flexible  3.., answers txn_offset_commit;
-    DescribeAcls                = 29, 1..=3,  flexible  2.., waits   describe_acls;
-    CreateAcls                  = 30, 1..=3,  flexible  2.., waits   create_acls;
-    DeleteAcls                  = 31, 1..=3,  flexible  2.., waits   delete_acls;
-    DescribeConfigs             = 32, 1..=4,  flexible  4.., answers describe_configs;
-    AlterConfigs                = 33, 0..=2,  flexible  2.., answers alter_configs;
-    AlterReplicaLogDirs         = 34, 1..=2,  flexible  2.., answers alter_replica_log_dirs;
-    DescribeLogDirs             = 35, 1..=4,  flexible  2.., answers describe_log_dirs;
-    CreatePartitions            = 37, 0..=3,  flexible  2.., answers create_partitions;
-    DeleteGroups                = 42, 0..=2,  flexible  2.., answers delete_groups;
-    ElectLeaders                = 43, 0..=2,  flexible  2.., answers elect_leaders;
-    IncrementalAlterConfigs     = 44, 0..=1,  flexible  1.., answers incremental_alter_configs;
-    AlterPartitionReassignments = 45, 0..=1,  flexible  0.., answers alter_partition_reassignments;
-    ListPartitionReassignments  = 46, 0..=0,  flexible  0.., answers list_partition_reassignments;
-    OffsetDelete                = 47, 0..=0,  flexible  1.., answers offset_delete;
-    DescribeClientQuotas        = 48, 0..=1,  flexible  1.., answers describe_client_quotas;
-    AlterClientQuotas           = 49, 0..=1,  flexible  1.., answers alter_client_quotas;
-    DescribeQuorum              = 55, 0..=2,  flexible  0.., answers describe_quorum;
-    UpdateFeatures              = 57, 0..=2,  flexible  0.., answers update_features;
-    DescribeCluster             = 60, 0..=2,  flexible  0.., answers describe_cluster;
-    DescribeProducers           = 61, 0..=0,  flexible  0.., answers describe_producers;
-    DescribeTransactions        = 65, 0..=0,  flexible  0.., answers describe_transactions;
-    ListTransactions            = 66, 0..=2,  flexible  0.., answers list_transactions;
-    GetTelemetrySubscriptions   = 71, 0..=0,  flexible  0.., answers get_telemetry_subscriptions;
-    PushTelemetry               = 72, 0..=0,  flexible  0.., answers push_telemetry;
-    ListConfigResources         = 74, 0..=1,  flexible  0.., answers list_config_resources;
-    DescribeTopicPartitions     = 75, 0..=0,  flexible  0.., answers describe_topic_partitions;
+    Produce                      =  0, 0..=13, flexible  9.., waits   produce;
+    Fetch                        =  1, 4..=18, flexible 12.., waits   fetch;
+    ListOffsets                  =  2, 1..=11, flexible  6.., answers list_offsets;
+    Metadata                     =  3, 0..=13, flexible  9.., answers metadata;
+    OffsetCommit                 =  8, 2..=10, flexible  8.., answers offset_commit;
+    OffsetFetch                  =  9, 1..=10, flexible  6.., answers offset_fetch;
+    FindCoordinator              = 10, 0..=6,  flexible  3.., answers find_coordinator;
+    JoinGroup                    = 11, 0..=9,  flexible  6.., waits   join_group;
+    Heartbeat                    = 12, 0..=4,  flexible  4.., answers heartbeat;
+    LeaveGroup                   = 13, 0..=5,  flexible  4.., answers leave_group;
+    SyncGroup                    = 14, 0..=5,  flexible  4.., waits   sync_group;
+    DescribeGroups               = 15, 0..=6,  flexible  5.., answers describe_groups;
+    ListGroups                   = 16, 0..=5,  flexible  3.., answers list_groups;
+    SaslHandshake                = 17, 0..=1,  flexible  2.., answers sasl_handshake;
+    ApiVersions                  = 18, 0..=4,  flexible  3.., answers api_versions;
+    CreateTopics                 = 19, 2..=7,  flexible  5.., answers create_topics;
+    DeleteTopics                 = 20, 1..=6,  flexible  4.., answers delete_topics;
+    DeleteRecords                = 21, 0..=2,  flexible  2.., answers delete_records;
+    InitProducerId               = 22, 0..=5,  flexible  2.., answers init_producer_id;
+    OffsetForLeaderEpoch         = 23, 2..=4,  flexible  4.., answers offset_for_leader_epoch;
+    AddPartitionsToTxn           = 24, 0..=5,  flexible  3.., answers add_partitions_to_txn;
+    AddOffsetsToTxn              = 25, 0..=4,  flexible  3.., answers add_offsets_to_txn;
+    EndTxn                       = 26, 0..=5,  flexible  3.., answers end_txn;
+    WriteTxnMarkers              = 27, 1..=2,  flexible  1.., answers write_txn_markers;
+    TxnOffsetCommit              = 28, 0..=5,  flexible  3.., answers txn_offset_commit;
+    DescribeAcls                 = 29, 1..=3,  flexible  2.., waits   describe_acls;
+    CreateAcls                   = 30, 1..=3,  flexible  2.., waits   create_acls;
+    DeleteAcls                   = 31, 1..=3,  flexible  2.., waits   delete_acls;
+    DescribeConfigs              = 32, 1..=4,  flexible  4.., answers describe_configs;
+    AlterConfigs                 = 33, 0..=2,  flexible  2.., answers alter_configs;
+    AlterReplicaLogDirs          = 34, 1..=2,  flexible  2.., answers alter_replica_log_dirs;
+    DescribeLogDirs              = 35, 1..=4,  flexible  2.., answers describe_log_dirs;
+    SaslAuthenticate             = 36, 0..=2,  flexible  2.., answers sasl_authenticate;
+    CreatePartitions             = 37, 0..=3,  flexible  2.., answers create_partitions;
+    CreateDelegationToken        = 38, 1..=3,  flexible  2.., answers create_delegation_token;
+    RenewDelegationToken         = 39, 1..=2,  flexible  2.., answers renew_delegation_token;
+    ExpireDelegationToken        = 40, 1..=2,  flexible  2.., answers expire_delegation_token;
+    DescribeDelegationToken      = 41, 1..=3,  flexible  2.., answers describe_delegation_token;
+    DeleteGroups                 = 42, 0..=2,  flexible  2.., answers delete_groups;
+    ElectLeaders                 = 43, 0..=2,  flexible  2.., answers elect_leaders;
+    IncrementalAlterConfigs      = 44, 0..=1,  flexible  1.., answers incremental_alter_configs;
+    AlterPartitionReassignments  = 45, 0..=1,  flexible  0.., answers alter_partition_reassignments;
+    ListPartitionReassignments   = 46, 0..=0,  flexible  0.., answers list_partition_reassignments;
+    OffsetDelete                 = 47, 0..=0,  flexible  1.., answers offset_delete;
+    DescribeClientQuotas         = 48, 0..=1,  flexible  1.., answers describe_client_quotas;
+    AlterClientQuotas            = 49, 0..=1,  flexible  1.., answers alter_client_quotas;
+    DescribeUserScramCredentials = 50, 0..=0,  flexible  0.., answers describe_user_scram_credentials;
+    AlterUserScramCredentials    = 51, 0..=0,  flexible  0.., answers alter_user_scram_credentials;
+    DescribeQuorum               = 55, 0..=2,  flexible  0.., answers describe_quorum;
+    UpdateFeatures               = 57, 0..=2,  flexible  0.., answers update_features;
+    DescribeCluster              = 60, 0..=2,  flexible  0.., answers describe_cluster;
+    DescribeProducers            = 61, 0..=0,  flexible  0.., answers describe_producers;
+    UnregisterBroker             = 64, 0..=0,  flexible  0.., answers unregister_broker;
+    DescribeTransactions         = 65, 0..=0,  flexible  0.., answers describe_transactions;
+    ListTransactions             = 66, 0..=2,  flexible  0.., answers list_transactions;
+    GetTelemetrySubscriptions    = 71, 0..=0,  flexible  0.., answers get_telemetry_subscriptions;
+    PushTelemetry                = 72, 0..=0,  flexible  0.., answers push_telemetry;
+    ListConfigResources          = 74, 0..=1,  flexible  0.., answers list_config_resources;
+    DescribeTopicPartitions      = 75, 0..=0,  flexible  0.., answers describe_topic_partitions;
+    AddRaftVoter                 = 80, 0..=1,  flexible  0.., answers add_raft_voter;
+    RemoveRaftVoter              = 81, 0..=0,  flexible  0.., answers remove_raft_voter;
 }
 
 /// The row of an API key.

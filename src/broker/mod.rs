@@ -14,8 +14,8 @@
 //! clock of its own, so that an hour of rebalances passes in a millisecond.
 //!
 //! A folder here is a state and the APIs that work on it: [`topics`], [`produce`], [`fetch`], [`groups`], [`transactions`],
-//! [`configs`], [`quotas`], [`telemetry`], [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a frame's row in it,
-//! [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait.
+//! [`configs`], [`quotas`], [`telemetry`], [`security`], [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a
+//! frame's row in it, [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait.
 
 pub mod api;
 pub mod cluster;
@@ -29,6 +29,7 @@ pub mod parking;
 pub mod produce;
 pub mod quotas;
 pub mod random;
+pub mod security;
 pub mod telemetry;
 pub mod ticket;
 pub mod topics;
@@ -47,6 +48,7 @@ use self::groups::Groups;
 use self::parking::{ParkedFetchId, Parking};
 use self::quotas::Quotas;
 use self::random::Random;
+use self::security::scram::Credentials;
 use self::telemetry::Telemetry;
 use self::ticket::Outbox;
 use self::topics::{Topic, Topics};
@@ -54,6 +56,7 @@ use self::transactions::Transactions;
 use crate::budget::Budget;
 use crate::config::topic::Overrides;
 use crate::config::{Config, StartTopic};
+use crate::wire::Uuid;
 use crate::wire::payload::SharedBuffer;
 
 pub use self::deadlines::Now;
@@ -94,6 +97,9 @@ pub struct Broker {
     groups: Groups,
     transactions: Transactions,
     features: Features,
+    /// The directory in which the broker, as a voter, would keep the cluster's metadata; zero while `kraft.version` is 0.
+    voter_directory: Uuid,
+    credentials: Credentials,
     parking: Parking,
     fetch_sessions: FetchSessions,
     quotas: Quotas,
@@ -116,6 +122,8 @@ impl Broker {
             budget,
             transactions: Transactions::default(),
             features: Features::default(),
+            voter_directory: Uuid::ZERO,
+            credentials: Credentials::default(),
             parking: Parking::default(),
             fetch_sessions: FetchSessions::new(&config),
             quotas: Quotas::default(),

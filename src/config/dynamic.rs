@@ -204,10 +204,16 @@ impl Config {
         self.dynamic = Dynamic { all_brokers, this_broker, start: Some(start) };
     }
 
-    /// Lets all brokers have the setting that Kafka's controller keeps for them.
+    /// Lets all brokers have the setting that Kafka's controller keeps for them, and no broker one of its own.
     pub fn keep_for_all_brokers(&mut self) {
+        let mut this_broker = self.changes(Scope::ThisBroker).clone();
+        if this_broker.remove(MIN_INSYNC_REPLICAS).is_some() {
+            self.set_changes(Scope::ThisBroker, this_broker);
+        }
+        let mut all_brokers = self.changes(Scope::AllBrokers).clone();
         let value = self.min_insync_replicas.to_string();
-        self.set_changes(Scope::AllBrokers, Overrides::from([(MIN_INSYNC_REPLICAS.to_owned(), value)]));
+        all_brokers.entry(MIN_INSYNC_REPLICAS.to_owned()).or_insert(value);
+        self.set_changes(Scope::AllBrokers, all_brokers);
     }
 
     fn at_start(&self) -> &Config {

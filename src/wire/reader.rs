@@ -17,8 +17,6 @@ const STRING_LENGTH_MAX: usize = i16::MAX as usize;
 pub enum ReadError {
     /// A field needs more bytes than are left.
     UnexpectedEnd { needed: usize, left: usize },
-    /// A length or count below -1, or -1 where it has no meaning.
-    NegativeLength(i64),
     /// An array announces more elements than there are bytes left, while each element takes at least one.
     CountTooLarge { count: usize, left: usize },
     /// A string is longer than 32767 bytes.
@@ -35,7 +33,6 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnexpectedEnd { needed, left } => write!(f, "a field needs {needed} bytes, but {left} are left"),
-            Self::NegativeLength(length) => write!(f, "a length of {length} is not allowed"),
             Self::CountTooLarge { count, left } => write!(f, "an array of {count} elements cannot be in {left} bytes"),
             Self::StringTooLong(length) => write!(f, "a string of {length} bytes is longer than {STRING_LENGTH_MAX}"),
             Self::NullNotAllowed => write!(f, "a field is null that must not be"),
@@ -151,16 +148,15 @@ impl Reader {
     }
 
     /// A nullable length, in bytes or elements: flexible versions send it plus one as an unsigned varint, with 0 for null;
-    /// classic ones as an integer (`classic` reads it), with -1 for null.
+    /// classic ones as an integer (`classic` reads it), with -1 for null. As in Kafka, any other negative one is null too, and
+    /// so are varints that overflow to one.
     fn length<T: Into<i64>>(
         &mut self,
         classic: impl FnOnce(&mut Self) -> Result<T, ReadError>,
     ) -> Result<Option<usize>, ReadError> {
-        let length = if self.flexible { i64::from(self.uvarint()?) - 1 } else { classic(self)?.into() };
-        match length {
-            -1 => Ok(None),
-            _ => usize::try_from(length).map(Some).map_err(|_| ReadError::NegativeLength(length)),
-        }
+        let length =
+            if self.flexible { self.uvarint()?.wrapping_sub(1).cast_signed().into() } else { classic(self)?.into() };
+        Ok(usize::try_from(length).ok())
     }
 
     /// A nullable string. Bytes that are not UTF-8 are replaced by U+FFFD, as Kafka does.
@@ -237,7 +233,9 @@ mod tests {
         check(&[3, b'h', b'i'], true, Ok(Some("hi")));
         check(&[0xff, 0xff], false, Ok(None));
         check(&[0], true, Ok(None));
-        check(&[0xff, 0xfe], false, Err(ReadError::NegativeLength(-2)));
+        check(&[0xff, 0xfe], false, Ok(None));
+        check(&[0xff, 0xff, 0xff, 0xff, 0x0f], true, Ok(None));
+        check(&[0x80, 0x80, 0x80, 0x80, 0x08], true, Err(ReadError::StringTooLong(0x7fff_ffff)));
         check(&[0, 3, b'h', b'i'], false, Err(ReadError::UnexpectedEnd { needed: 3, left: 2 }));
         check(&[2, 0xff], true, Ok(Some("\u{fffd}")));
         check(&[0x81, 0x80, 0x02], true, Err(ReadError::StringTooLong(32768)));

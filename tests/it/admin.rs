@@ -471,53 +471,205 @@ fn the_broker_is_the_quorum() {
     }
 }
 
+fn finalized(driver: &mut Driver) -> Vec<(String, i16)> {
+    let request =
+        api_versions::Request { client_software_name: "test".to_owned(), client_software_version: "1".to_owned() };
+    let connection = driver.connect();
+    let features = driver.ask(connection, 4, &request).finalized_features;
+    features.into_iter().map(|feature| (feature.name, feature.max_version_level)).collect()
+}
+
+/// The version of a feature that is in force; 0 if it is off.
+fn level(driver: &mut Driver, feature: &str) -> i16 {
+    finalized(driver).into_iter().find(|(name, _)| name == feature).map_or(0, |(_, level)| level)
+}
+
+fn update_feature(driver: &mut Driver, feature: &str, level: i16, upgrade_type: i8, validate_only: bool) -> Outcome {
+    let feature = feature.to_owned();
+    let update =
+        update_features::FeatureUpdateKey { feature, max_version_level: level, upgrade_type, ..Default::default() };
+    let request = update_features::Request { feature_updates: vec![update], validate_only, ..Default::default() };
+    let connection = driver.connect();
+    let response = driver.ask(connection, 2, &request);
+    (response.error_code, response.error_message)
+}
+
+const ELIGIBLE: &str = "eligible.leader.replicas.version";
+const KRAFT: &str = "kraft.version";
+const METADATA: &str = "metadata.version";
+const TRANSACTIONS: &str = "transaction.version";
+
 #[test]
 fn features_go_up_and_down() {
     let driver = &mut Driver::default();
-    let connection = driver.connect();
-    let finalized = |driver: &mut Driver| {
-        let request =
-            api_versions::Request { client_software_name: "test".to_owned(), client_software_version: "1".to_owned() };
-        let features = driver.ask(connection, 4, &request).finalized_features;
-        features.into_iter().map(|feature| (feature.name, feature.max_version_level)).collect::<Vec<_>>()
-    };
-    let update = |driver: &mut Driver, feature: &str, level, upgrade_type, validate_only| {
-        let feature = feature.to_owned();
-        let update =
-            update_features::FeatureUpdateKey { feature, max_version_level: level, upgrade_type, ..Default::default() };
-        let request = update_features::Request { feature_updates: vec![update], validate_only, ..Default::default() };
-        let response = driver.ask(connection, 2, &request);
-        (response.error_code, response.error_message)
-    };
-    let transactions = "transaction.version";
-    let at = |level| vec![(transactions.to_owned(), level)];
-    assert_eq!(finalized(driver), at(2));
-    let mut check = |level, upgrade_type, reason: Option<&str>, after: Vec<(String, i16)>| {
+    let start = [(ELIGIBLE, 1), (METADATA, 29), (TRANSACTIONS, 2)].map(|(name, level)| (name.to_owned(), level));
+    assert_eq!(finalized(driver), start);
+    let mut check = |feature, to: i16, upgrade_type, reason: Option<&str>| {
         let expect = reason.map_or(ok(), |reason| {
-            let message = format!(
-                "The update failed for all features since the following feature had an error: Invalid update version \
-                 {level} for feature {transactions}. {reason}"
-            );
+            let message =
+                format!("The update failed for all features since the following feature had an error: {reason}");
             (ErrorCode::INVALID_UPDATE_VERSION, Some(message))
         });
-        let before = finalized(driver);
-        assert_eq!(update(driver, transactions, level, upgrade_type, true), expect, "{level} {upgrade_type}");
-        assert_eq!(finalized(driver), before, "{level} {upgrade_type}: only validated");
-        assert_eq!(update(driver, transactions, level, upgrade_type, false), expect, "{level} {upgrade_type}");
-        assert_eq!(finalized(driver), after, "{level} {upgrade_type}");
+        let before = level(driver, feature);
+        let after = if reason.is_some() { before } else { to };
+        let name = format!("{feature} {upgrade_type} to {to}");
+        assert_eq!(update_feature(driver, feature, to, upgrade_type, true), expect, "{name}");
+        assert_eq!(level(driver, feature), before, "{name}: only validated");
+        assert_eq!(update_feature(driver, feature, to, upgrade_type, false), expect, "{name}");
+        assert_eq!(level(driver, feature), after, "{name}");
+    };
+    let mut refused = |feature, to: i16, upgrade_type, reason: &str| {
+        let reason = format!("Invalid update version {to} for feature {feature}. {reason}");
+        check(feature, to, upgrade_type, Some(&reason));
     };
     let upwards = "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe \
                    downgrade.";
-    check(1, 1, Some(upwards), at(2));
-    check(1, 0, Some("The controller does not support the given upgrade type."), at(2));
-    check(3, 1, Some("Local controller 1 only supports versions 0-2"), at(2));
-    check(-1, 1, Some("A feature version cannot be less than 0."), at(2));
-    check(2, 2, None, at(2));
-    check(1, 2, None, at(1));
-    check(2, 3, Some("Can't downgrade to a newer version."), at(1));
-    check(0, 3, None, vec![]);
-    check(2, 1, None, at(2));
-    assert_eq!(update(driver, "other", 1, 1, false).0, ErrorCode::INVALID_UPDATE_VERSION);
+    refused(TRANSACTIONS, 1, 1, upwards);
+    refused(TRANSACTIONS, 1, 0, "The controller does not support the given upgrade type.");
+    refused(TRANSACTIONS, 3, 1, "Local controller 1 only supports versions 0-2");
+    refused(TRANSACTIONS, -1, 1, "A feature version cannot be less than 0.");
+    refused(METADATA, 6, 2, "Local controller 1 only supports versions 7-29");
+    refused(METADATA, 28, 1, upwards);
+    refused("group.version", 1, 1, "Local controller 1 does not support this feature.");
+    check(TRANSACTIONS, 2, 2, None);
+    check(TRANSACTIONS, 1, 2, None);
+    check(TRANSACTIONS, 0, 3, None);
+    check(TRANSACTIONS, 2, 1, None);
+    check(METADATA, 23, 2, None);
+    let lost = "Refusing to perform the requested downgrade because it might delete metadata information.";
+    check(METADATA, 22, 2, Some(&format!("Unsupported metadata.version downgrade from 23 to 22. {lost}")));
+    let unsafe_one = "Unsafe metadata downgrade is not supported in this version.";
+    check(METADATA, 7, 3, Some(&format!("Unsupported metadata.version downgrade from 23 to 7. {unsafe_one}")));
+    check(METADATA, 29, 1, None);
+    let newer = "Invalid update version 1 for feature kraft.version. Can't downgrade to a newer version.";
+    check(KRAFT, 1, 2, Some(newer));
+    check(KRAFT, 1, 1, None);
+    let never = "Invalid update version 0 for feature kraft.version. Can't downgrade the version of this feature.";
+    check(KRAFT, 0, 2, Some(never));
+    check(KRAFT, 0, 3, Some(never));
+}
+
+/// Without eligible leaders `min.insync.replicas` is a setting like others; with them it is one of all brokers again.
+#[test]
+fn eligible_leaders_need_one_min_insync_replicas() {
+    let driver = &mut Driver::default();
+    let connection = driver.connect();
+    let alter = |driver: &mut Driver, broker: &str, config_operation, value: Option<&str>| {
+        let config = incremental_alter_configs::AlterableConfig {
+            name: "min.insync.replicas".to_owned(),
+            config_operation,
+            value: value.map(str::to_owned),
+        };
+        let resource = incremental_alter_configs::AlterConfigsResource {
+            resource_type: 4,
+            resource_name: broker.to_owned(),
+            configs: vec![config],
+        };
+        let request = incremental_alter_configs::Request { resources: vec![resource], ..Default::default() };
+        driver.ask(connection, 1, &request).responses.remove(0).error_code
+    };
+    let shown = |driver: &mut Driver| {
+        let resource = describe_configs::DescribeConfigsResource {
+            resource_type: 4,
+            resource_name: "1".to_owned(),
+            configuration_keys: Some(vec!["min.insync.replicas".to_owned()]),
+        };
+        let request = describe_configs::Request { resources: vec![resource], ..Default::default() };
+        let config = driver.ask(connection, 4, &request).results.remove(0).configs.remove(0);
+        (config.value, config.config_source)
+    };
+    let (single, all, default) = (2, 3, 5);
+    assert_eq!(alter(driver, "1", 0, Some("2")), ErrorCode::INVALID_CONFIG);
+    assert_eq!(alter(driver, "", 1, None), ErrorCode::INVALID_CONFIG);
+    assert_eq!(shown(driver), (Some("1".to_owned()), all));
+    assert_eq!(update_feature(driver, ELIGIBLE, 0, 2, false), ok());
+    assert_eq!(shown(driver), (Some("1".to_owned()), all));
+    assert_eq!(alter(driver, "", 1, None), ErrorCode::NONE);
+    assert_eq!(shown(driver), (Some("1".to_owned()), default));
+    assert_eq!(alter(driver, "1", 0, Some("2")), ErrorCode::NONE);
+    assert_eq!(shown(driver), (Some("2".to_owned()), single));
+    assert_eq!(update_feature(driver, ELIGIBLE, 1, 1, false), ok());
+    assert_eq!(shown(driver), (Some("1".to_owned()), all));
+    assert_eq!(alter(driver, "1", 0, Some("2")), ErrorCode::INVALID_CONFIG);
+}
+
+fn voter_directory(driver: &mut Driver) -> Uuid {
+    let partitions = vec![describe_quorum::PartitionData { partition_index: 0 }];
+    let topic = describe_quorum::TopicData { topic_name: "__cluster_metadata".to_owned(), partitions };
+    let connection = driver.connect();
+    let response = driver.ask(connection, 2, &describe_quorum::Request { topics: vec![topic] });
+    response.topics[0].partitions[0].current_voters[0].replica_directory_id
+}
+
+#[test]
+fn the_only_voter_stays_the_only_one() {
+    let driver = &mut Driver::default();
+    let connection = driver.connect();
+    let own = Uuid([7; 16]);
+    let listener = |name: &str, port| add_raft_voter::Listener { name: name.to_owned(), host: "h".to_owned(), port };
+    let adding = |voter_id, voter_directory_id| add_raft_voter::Request {
+        cluster_id: None,
+        voter_id,
+        voter_directory_id,
+        listeners: vec![listener("controller", 9)],
+        ..Default::default()
+    };
+    let removing =
+        |voter_id, voter_directory_id| remove_raft_voter::Request { cluster_id: None, voter_id, voter_directory_id };
+    let add = |driver: &mut Driver, request: &add_raft_voter::Request| {
+        let outcomes = [0, 1].map(|version| {
+            let response = driver.ask(connection, version, request);
+            (response.error_code, response.error_message)
+        });
+        assert_eq!(outcomes[0], outcomes[1]);
+        outcomes.into_iter().next().unwrap()
+    };
+    let remove = |driver: &mut Driver, request: &remove_raft_voter::Request| {
+        let response = driver.ask(connection, 0, request);
+        (response.error_code, response.error_message)
+    };
+    let invalid = |message| refused(ErrorCode::INVALID_REQUEST, message);
+    for (id, directory) in [(-1, own), (2, Uuid::ZERO)] {
+        let expect = invalid("Add voter request didn't include a valid voter");
+        assert_eq!(add(driver, &adding(id, directory)), expect);
+        let expect = invalid("Remove voter request didn't include a valid voter");
+        assert_eq!(remove(driver, &removing(id, directory)), expect);
+    }
+    let other = add_raft_voter::Request { cluster_id: Some("other".to_owned()), ..adding(2, own) };
+    assert_eq!(add(driver, &other).0, ErrorCode::INCONSISTENT_CLUSTER_ID);
+    let elsewhere = add_raft_voter::Request {
+        listeners: vec![listener("b", 1), listener("a", 2), listener("b", 3)],
+        ..adding(2, own)
+    };
+    let expect = "Add voter request didn't include the endpoint (Endpoints(endpoints={ListenerName(A)=h/<unresolved>:2, \
+                  ListenerName(B)=h/<unresolved>:3})) for the default listener ListenerName(CONTROLLER)";
+    assert_eq!(add(driver, &elsewhere), invalid(expect));
+
+    assert_eq!(add(driver, &adding(2, own)).0, ErrorCode::UNSUPPORTED_VERSION);
+    assert_eq!(remove(driver, &removing(1, own)).0, ErrorCode::UNSUPPORTED_VERSION);
+    assert_eq!(voter_directory(driver), Uuid::ZERO);
+    assert_eq!(update_feature(driver, KRAFT, 1, 1, false), ok());
+    let directory = voter_directory(driver);
+    assert_ne!(directory, Uuid::ZERO);
+    assert_eq!(add(driver, &adding(2, own)).0, ErrorCode::REQUEST_TIMED_OUT);
+    let (voter, all) =
+        (format!("ReplicaKey(id=1, directoryId={own})"), format!("[ReplicaKey(id=1, directoryId={directory})]"));
+    let expect = format!("The voter id for {voter} is already part of the set of voters {all}.");
+    assert_eq!(add(driver, &adding(1, own)), refused(ErrorCode::DUPLICATE_VOTER, &expect));
+    let expect = format!("Cannot remove voter {voter} from the set of voters {all}");
+    assert_eq!(remove(driver, &removing(1, own)), refused(ErrorCode::VOTER_NOT_FOUND, &expect));
+    assert_eq!(remove(driver, &removing(1, directory)).0, ErrorCode::VOTER_NOT_FOUND);
+}
+
+#[test]
+fn a_broker_that_runs_is_not_forgotten() {
+    let driver = &mut Driver::with(&[("node.id", "4")]);
+    let connection = driver.connect();
+    for (broker_id, expect) in [(4, ErrorCode::INVALID_REQUEST), (5, ErrorCode::BROKER_ID_NOT_REGISTERED)] {
+        let response = driver.ask(connection, 0, &unregister_broker::Request { broker_id });
+        assert_eq!(response.error_code, expect, "{broker_id}");
+    }
+    assert_eq!(driver.ask(connection, 2, &describe_cluster::Request::default()).brokers.len(), 1);
 }
 
 #[test]

@@ -55,7 +55,7 @@ enum OracleMessage {
 }
 
 /// All messages. The oracle does not know versions 0 to 2 of Produce, which are only refused. OffsetDelete has no flexible
-/// version yet.
+/// version yet, and SaslHandshake gets none.
 fn codecs() -> Vec<Codec> {
     macro_rules! codecs {
         ($($api:ident $module:ident $versions:expr, flexible $flexible:literal;)*) => {
@@ -91,6 +91,7 @@ fn codecs() -> Vec<Codec> {
         SyncGroup sync_group 0..=5, flexible 4;
         DescribeGroups describe_groups 0..=6, flexible 5;
         ListGroups list_groups 0..=5, flexible 3;
+        SaslHandshake sasl_handshake 0..=1, flexible 2;
         ApiVersions api_versions 0..=4, flexible 3;
         CreateTopics create_topics 2..=7, flexible 5;
         DeleteTopics delete_topics 1..=6, flexible 4;
@@ -109,7 +110,12 @@ fn codecs() -> Vec<Codec> {
         AlterConfigs alter_configs 0..=2, flexible 2;
         AlterReplicaLogDirs alter_replica_log_dirs 1..=2, flexible 2;
         DescribeLogDirs describe_log_dirs 1..=4, flexible 2;
+        SaslAuthenticate sasl_authenticate 0..=2, flexible 2;
         CreatePartitions create_partitions 0..=3, flexible 2;
+        CreateDelegationToken create_delegation_token 1..=3, flexible 2;
+        RenewDelegationToken renew_delegation_token 1..=2, flexible 2;
+        ExpireDelegationToken expire_delegation_token 1..=2, flexible 2;
+        DescribeDelegationToken describe_delegation_token 1..=3, flexible 2;
         DeleteGroups delete_groups 0..=2, flexible 2;
         ElectLeaders elect_leaders 0..=2, flexible 2;
         IncrementalAlterConfigs incremental_alter_configs 0..=1, flexible 1;
@@ -118,16 +124,21 @@ fn codecs() -> Vec<Codec> {
         OffsetDelete offset_delete 0..=0, flexible 1;
         DescribeClientQuotas describe_client_quotas 0..=1, flexible 1;
         AlterClientQuotas alter_client_quotas 0..=1, flexible 1;
+        DescribeUserScramCredentials describe_user_scram_credentials 0..=0, flexible 0;
+        AlterUserScramCredentials alter_user_scram_credentials 0..=0, flexible 0;
         DescribeQuorum describe_quorum 0..=2, flexible 0;
         UpdateFeatures update_features 0..=2, flexible 0;
         DescribeCluster describe_cluster 0..=2, flexible 0;
         DescribeProducers describe_producers 0..=0, flexible 0;
+        UnregisterBroker unregister_broker 0..=0, flexible 0;
         DescribeTransactions describe_transactions 0..=0, flexible 0;
         ListTransactions list_transactions 0..=2, flexible 0;
         GetTelemetrySubscriptions get_telemetry_subscriptions 0..=0, flexible 0;
         PushTelemetry push_telemetry 0..=0, flexible 0;
         ListConfigResources list_config_resources 0..=1, flexible 0;
         DescribeTopicPartitions describe_topic_partitions 0..=0, flexible 0;
+        AddRaftVoter add_raft_voter 0..=1, flexible 0;
+        RemoveRaftVoter remove_raft_voter 0..=0, flexible 0;
     }
 }
 
@@ -142,7 +153,7 @@ enum Known {
 }
 
 /// The versions that the oracle refuses, because it was generated from an older Kafka or from one in between.
-const ORACLE_GAPS: [(ApiKey, Direction, i16, Known); 6] = [
+const ORACLE_GAPS: [(ApiKey, Direction, i16, Known); 8] = [
     // Version 11 only gives a meaning to one more special timestamp (KIP-1023).
     (ApiKey::ListOffsets, Direction::Request, 11, Known::As(10)),
     (ApiKey::ListOffsets, Direction::Response, 11, Known::As(10)),
@@ -152,6 +163,9 @@ const ORACLE_GAPS: [(ApiKey, Direction, i16, Known); 6] = [
     // Version 2 has the transaction's version in the request (KIP-1228).
     (ApiKey::WriteTxnMarkers, Direction::Request, 2, Known::Unknown),
     (ApiKey::WriteTxnMarkers, Direction::Response, 2, Known::As(1)),
+    // Version 1 has when to answer in the request (KIP-1186).
+    (ApiKey::AddRaftVoter, Direction::Request, 1, Known::Unknown),
+    (ApiKey::AddRaftVoter, Direction::Response, 1, Known::As(0)),
 ];
 
 /// What the oracle says when a message holds something for which the version to be written has no field. Ours leaves it
@@ -606,6 +620,28 @@ fn markers_with_the_version_of_their_transaction() {
         }],
     };
     check_both_ways(&request, &bytes, Version { number: 2, flexible: true });
+}
+
+#[test]
+fn voters_with_when_to_answer() {
+    let id = [7; 16];
+    let bytes = [
+        &b"\x02c\0\0\0\x09\0\0\0\x03"[..], // cluster_id, timeout_ms, voter_id
+        &id[..],
+        &b"\x02\x02l\x02h\x23\x84\0"[..], // one listener: name, host, port, tags
+        &b"\0\0"[..],                     // ack_when_committed, tags
+    ];
+    let bytes = Bytes::from(bytes.concat());
+    let request = messages::add_raft_voter::Request {
+        cluster_id: Some("c".to_owned()),
+        timeout_ms: 9,
+        voter_id: 3,
+        voter_directory_id: Uuid(id),
+        listeners: vec![messages::add_raft_voter::Listener { name: "l".to_owned(), host: "h".to_owned(), port: 9092 }],
+        ack_when_committed: false,
+    };
+    check_both_ways(&request, &bytes, Version { number: 1, flexible: true });
+    assert!(messages::add_raft_voter::Request::default().ack_when_committed);
 }
 
 fn check_both_ways<M: Message>(message: &M, bytes: &Bytes, version: Version) {

@@ -460,14 +460,8 @@ fn made() -> impl Strategy<Value = Made> {
     (prop::collection::vec((0..12u8, prop::bool::weighted(0.8)), 1..6), codecs)
 }
 
-#[cfg(feature = "compression")]
 fn in_codec(batch: Batch, codec: i16) -> Batch {
     if codec == 0 { batch } else { batch.compressed(codec) }
-}
-
-#[cfg(not(feature = "compression"))]
-fn in_codec(batch: Batch, _codec: i16) -> Batch {
-    batch
 }
 
 proptest! {

@@ -14,6 +14,7 @@ use kafka_rs::broker::{Broker, Client, ConnectionId, Now, Output};
 use kafka_rs::budget::Budget;
 use kafka_rs::config::Config;
 use kafka_rs::wire::header::{self, RequestStart};
+use kafka_rs::wire::schema::Shape;
 use kafka_rs::wire::{Field, Message, Reader, Writer, messages};
 
 /// How many bytes the length in front of a frame takes.
@@ -31,7 +32,16 @@ macro_rules! exchanges {
             const KEY: i16 = $key;
             type Response = messages::$module::Response;
         }
-    )* };
+    )*
+
+        /// The schema of an API's requests.
+        pub fn request_shape(key: i16) -> Option<Shape> {
+            match key {
+                $( $key => Some(<messages::$module::Request as Field>::SHAPE), )*
+                _ => None,
+            }
+        }
+    };
 }
 
 exchanges! {
@@ -48,6 +58,7 @@ exchanges! {
     14 sync_group;
     15 describe_groups;
     16 list_groups;
+    17 sasl_handshake;
     18 api_versions;
     19 create_topics;
     20 delete_topics;
@@ -66,7 +77,12 @@ exchanges! {
     33 alter_configs;
     34 alter_replica_log_dirs;
     35 describe_log_dirs;
+    36 sasl_authenticate;
     37 create_partitions;
+    38 create_delegation_token;
+    39 renew_delegation_token;
+    40 expire_delegation_token;
+    41 describe_delegation_token;
     42 delete_groups;
     43 elect_leaders;
     44 incremental_alter_configs;
@@ -75,16 +91,21 @@ exchanges! {
     47 offset_delete;
     48 describe_client_quotas;
     49 alter_client_quotas;
+    50 describe_user_scram_credentials;
+    51 alter_user_scram_credentials;
     55 describe_quorum;
     57 update_features;
     60 describe_cluster;
     61 describe_producers;
+    64 unregister_broker;
     65 describe_transactions;
     66 list_transactions;
     71 get_telemetry_subscriptions;
     72 push_telemetry;
     74 list_config_resources;
     75 describe_topic_partitions;
+    80 add_raft_voter;
+    81 remove_raft_voter;
 }
 
 /// A connection of the driver's.

@@ -1,4 +1,5 @@
 mod admin;
+mod bad_input;
 mod clients;
 mod clients_rust;
 mod codec;
@@ -16,6 +17,7 @@ mod quotas;
 mod records;
 mod requests;
 mod retention;
+mod security;
 mod server;
 mod socket;
 mod topics;

@@ -9,11 +9,8 @@ const CRC_START: usize = 21;
 /// The timestamp of the first record of [`Batch::of`]; the others follow a millisecond apart.
 pub const FIRST_TIMESTAMP: i64 = 1_600_000_000_000;
 
-#[cfg(feature = "compression")]
 pub const GZIP: i16 = 1;
-#[cfg(feature = "compression")]
 pub const SNAPPY: i16 = 2;
-#[cfg(feature = "compression")]
 pub const LZ4: i16 = 3;
 pub const ZSTD: i16 = 4;
 pub const TRANSACTIONAL: i16 = 0x10;
@@ -117,7 +114,6 @@ impl Batch {
     }
 
     /// The same batch with its records compressed.
-    #[cfg(feature = "compression")]
     pub fn compressed(self, codec: i16) -> Self {
         let records = compress(codec, &self.records);
         Self { attributes: self.attributes | codec, records, ..self }
@@ -152,7 +148,6 @@ impl Batch {
     }
 }
 
-#[cfg(feature = "compression")]
 fn compress(codec: i16, bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     match codec {

@@ -156,43 +156,6 @@ fn raw(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn garbage_closes_its_connection_and_no_other() {
-    let broker = start(&[("socket.request.max.bytes", "1000000")]);
-    let mut bystander = connect(&broker);
-    let good = raw(3, 1, &[0xff, 0xff, 0xff, 0xff]);
-    let check = |what: &str, bytes: &[u8]| {
-        let mut socket = connect(&broker);
-        // A request in front of the garbage still gets its answer.
-        socket.write(&[&Socket::frame(4, 5, &client())[..], bytes].concat());
-        let Received::Frame(frame) = socket.next() else { panic!("{what}: no answer to the good request") };
-        assert_eq!(decode::<api_versions::Request>(4, frame).0, 5, "{what}");
-        assert_eq!(socket.next(), Received::End, "{what}");
-    };
-    check("another protocol", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    check("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
-    check("no length", &[0; 4]);
-    check("a negative length", &[0xff; 4]);
-    check("a length above the limit", &1_000_001u32.to_be_bytes());
-    check("a header cut off", &framed(&good[..7]));
-    check("a client id cut off", &framed(&good[..10]));
-    check("no body", &framed(&good[..11]));
-    check("a body cut off", &framed(&good[..good.len() - 1]));
-    check("an API that does not exist", &framed(&raw(999, 0, &[])));
-    check("an API with a negative key", &framed(&raw(-1, 0, &[])));
-    check("an API of brokers among themselves", &framed(&raw(6, 0, &[])));
-    check("a version above the highest", &framed(&raw(3, 14, &[0])));
-    check("a version below the lowest", &framed(&raw(1, 3, &[0; 30])));
-    check("a negative version", &framed(&raw(3, -1, &[0, 0, 0, 0])));
-    check("an array longer than its frame", &framed(&raw(3, 1, &[0x7f, 0xff, 0xff, 0xff])));
-    check("an array of negative length", &framed(&raw(3, 1, &[0xff, 0xff, 0xff, 0xfe])));
-    check("a null that is not allowed", &framed(&raw(3, 0, &[0xff, 0xff, 0xff, 0xff])));
-    check("a string longer than its frame", &framed(&raw(3, 1, &[0, 0, 0, 1, 0x7f, 0xff, b'x'])));
-    check("an endless varint", &framed(&raw(3, 9, &[0, 0x80, 0x80, 0x80, 0x80, 0x80, 1])));
-    check("a tag longer than its frame", &framed(&raw(3, 9, &[1, 7, 100, 1])));
-    assert!(bystander.is_served());
-}
-
-#[test]
 fn bytes_behind_a_request_are_ignored() {
     let broker = start(&[]);
     let mut socket = connect(&broker);
@@ -205,20 +168,6 @@ fn bytes_behind_a_request_are_ignored() {
         assert_eq!(response.topics[0].name.as_deref(), Some("orders"), "v{version}");
     }
     assert!(socket.is_served());
-}
-
-#[test]
-fn unknown_tags_are_skipped_and_bad_text_is_replaced() {
-    let broker = start(&[]);
-    let mut socket = connect(&broker);
-    // Metadata v9 for one topic whose name is not UTF-8, with an unknown tag behind the header and behind the topic.
-    let body =
-        [1, 77, 2, 1, 2, /* topics */ 2, 3, b'a', 0xff, 1, 5, 1, 0, /* flags */ 0, 0, 0, /* tags */ 0];
-    socket.write(&framed(&raw(3, 9, &body)));
-    let Received::Frame(frame) = socket.next() else { panic!("no answer") };
-    let (_, response) = decode::<metadata::Request>(9, frame);
-    assert_eq!(response.topics[0].name.as_deref(), Some("a\u{fffd}"));
-    assert_eq!(response.topics[0].error_code, ErrorCode::INVALID_TOPIC_EXCEPTION);
 }
 
 #[test]

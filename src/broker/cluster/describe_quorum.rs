@@ -2,7 +2,8 @@
 //!
 //! In Kafka that is a log of its own, `__cluster_metadata`, with a quorum of controllers. Here the broker is the one voter,
 //! has been the leader from the beginning, and keeps no log: its end is 0. From v1 the answer tells when a voter was heard of
-//! last, from v2 where it can be reached: at the listener by which the client came.
+//! last, from v2 where it can be reached, which is at the listener by which the client came, and the directory in which it
+//! would keep the log, which is known once `kraft.version` is 1.
 //!
 //! As in Kafka, a request that asks for anything but that one partition gets UNKNOWN_TOPIC_OR_PARTITION for everything.
 
@@ -24,6 +25,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     let node_id = broker.config.node_id;
     let voter = ReplicaState {
         replica_id: node_id,
+        replica_directory_id: broker.voter_directory,
         last_fetch_timestamp: call.now.unix_ms,
         last_caught_up_timestamp: call.now.unix_ms,
         ..ReplicaState::default()

@@ -2,12 +2,24 @@
 //! (KIP-584).
 //!
 //! Clients choose by it how they use transactions: a Java client sends Produce v12 and EndTxn v5 only where
-//! `transaction.version` is at least 2. Kafka has further features, which say how its controllers keep their metadata or
-//! which kinds of groups there are. Nothing of that is here, so they are not announced.
+//! `transaction.version` is at least 2. The others are about how Kafka's controllers keep the cluster's metadata, and tools show
+//! them and tell by them which Kafka they talk to. Kafka has further ones for the kinds of groups that are not here; like a
+//! Kafka without them, this broker does not list those.
+
+/// Which records Kafka's controllers keep their metadata in. Nothing is kept in such records here, so this is the newest of
+/// Kafka 4.2, and it can be set as there.
+pub const METADATA_VERSION: &str = "metadata.version";
+
+/// Whether the voters of the metadata quorum can change: from 1 on they can (KIP-853). There is no way back to 0.
+pub const KRAFT_VERSION: &str = "kraft.version";
 
 /// How transactions work: version 0 is as Kafka 0.11 had it, 1 changes only how they are kept on disk, and with 2 every end
 /// of a transaction raises the producer's epoch (KIP-890).
 pub const TRANSACTION_VERSION: &str = "transaction.version";
+
+/// Whether replicas that fell behind are remembered as eligible leaders (KIP-966). The only replica never falls behind, so there
+/// are none to be remembered; but from 1 on `min.insync.replicas` is set for all brokers together, and for no single one.
+pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
 
 /// A feature and the versions of it that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +27,17 @@ pub struct Feature {
     pub name: &'static str,
     pub min_version: i16,
     pub max_version: i16,
+    /// The version that a new cluster has.
+    first_level: i16,
 }
 
 /// Every feature that this broker has.
-pub static SUPPORTED: &[Feature] = &[Feature { name: TRANSACTION_VERSION, min_version: 0, max_version: 2 }];
+pub static SUPPORTED: &[Feature] = &[
+    Feature { name: ELIGIBLE_LEADER_REPLICAS_VERSION, min_version: 0, max_version: 1, first_level: 1 },
+    Feature { name: KRAFT_VERSION, min_version: 0, max_version: 1, first_level: 0 },
+    Feature { name: METADATA_VERSION, min_version: 7, max_version: 29, first_level: 29 },
+    Feature { name: TRANSACTION_VERSION, min_version: 0, max_version: 2, first_level: 2 },
+];
 
 /// The version of each feature that is in force.
 #[derive(Debug)]
@@ -30,9 +49,8 @@ pub struct Features {
 }
 
 impl Default for Features {
-    /// The newest versions.
     fn default() -> Self {
-        Self { levels: SUPPORTED.iter().map(|feature| feature.max_version).collect(), epoch: 0 }
+        Self { levels: SUPPORTED.iter().map(|feature| feature.first_level).collect(), epoch: 0 }
     }
 }
 

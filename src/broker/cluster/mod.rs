@@ -1,12 +1,13 @@
 //! The cluster of one: what the broker can do, where it is, and that it coordinates everything itself.
 
-pub mod acls;
 pub mod api_versions;
 pub mod describe_cluster;
 pub mod describe_quorum;
 pub mod features;
 pub mod find_coordinator;
+pub mod unregister_broker;
 pub mod update_features;
+pub mod voters;
 
 /// What an administrator may do to a resource, as a set of bits by Kafka's numbers of ACL operations. Without an authorizer
 /// everybody may do everything that the resource knows.

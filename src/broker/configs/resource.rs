@@ -2,6 +2,7 @@
 
 use super::{Refusal, client_metrics, groups};
 use crate::broker::Broker;
+use crate::broker::cluster::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use crate::broker::topics::validate_name;
 use crate::config::dynamic::{self, MIN_INSYNC_REPLICAS, Scope};
 use crate::config::topic::{self, Overrides};
@@ -169,7 +170,10 @@ impl Resource {
             }
             Self::Broker(scope) => {
                 dynamic::check(set).or_else(invalid_request)?;
-                check_min_insync_replicas(*scope, set, named)
+                match broker.features.level(ELIGIBLE_LEADER_REPLICAS_VERSION) {
+                    0 => Ok(()),
+                    _ => check_min_insync_replicas(*scope, set, named),
+                }
             }
             Self::ClientMetrics(_) => client_metrics::check(set),
             Self::Group(_) => groups::check(set),
@@ -190,7 +194,8 @@ impl Resource {
     }
 }
 
-/// The controller's own setting is there for all brokers, always, and not for a single one.
+/// The controller's own setting is there for all brokers, always, and not for a single one, as long as eligible leaders are
+/// remembered.
 fn check_min_insync_replicas(scope: Scope, set: &Overrides, named: &[String]) -> Result<(), Refusal> {
     let is_named = named.iter().any(|name| name == MIN_INSYNC_REPLICAS);
     match scope {

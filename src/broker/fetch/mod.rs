@@ -24,12 +24,14 @@ use super::ticket::{ConnectionId, Ticket};
 use super::topics::{Partition, Topic, Topics};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
 use crate::wire::messages::fetch::{
-    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData, Request, Response,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData, Request, Response,
 };
 use crate::wire::{ErrorCode, Payload};
 
 /// The first version that names topics by their id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// The first version in which who asks the wrong broker is told the right one (KIP-951).
+const LEADER_FROM: i16 = 16;
 const READ_COMMITTED: i8 = 1;
 
 /// A fetch that has not been answered yet.
@@ -44,6 +46,8 @@ pub struct PendingFetch {
     max_bytes: usize,
     read_committed: bool,
     by_id: bool,
+    /// It takes itself for a follower of the leader here, which has none.
+    from_follower: bool,
 }
 
 impl PendingFetch {
@@ -64,13 +68,24 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
         .min(broker.quotas.fetch_bytes_max(call.client_id(), &broker.config));
     let (min_bytes, max_wait_ms) = (size(request.min_bytes).min(max_bytes), request.max_wait_ms);
     let read_committed = request.isolation_level == READ_COMMITTED;
+    let from_follower = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
     let context = match broker.fetch_sessions.open(request, &broker.topics, by_id, call.now) {
         Ok(context) => context,
         Err(error_code) => return ticket.answer(&Response { error_code, ..Response::default() }, &mut broker.outbox),
     };
     let client_id = call.client_id().to_owned();
     let request_bytes = call.bytes;
-    let fetch = PendingFetch { ticket, request_bytes, client_id, context, min_bytes, max_bytes, read_committed, by_id };
+    let fetch = PendingFetch {
+        ticket,
+        request_bytes,
+        client_id,
+        context,
+        min_bytes,
+        max_bytes,
+        read_committed,
+        by_id,
+        from_follower,
+    };
     if max_wait_ms <= 0 || is_ready(&broker.topics, &fetch) {
         return respond(broker, fetch, call.now);
     }
@@ -121,7 +136,7 @@ fn is_ready(topics: &Topics, fetch: &PendingFetch) -> bool {
         if failed || found && bytes >= fetch.min_bytes {
             return;
         }
-        match check(topics, wanted, fetch.by_id) {
+        match check(topics, wanted, fetch.by_id, fetch.from_follower) {
             Ok((_, partition)) => {
                 let limit = size(wanted.max_bytes).min(fetch.max_bytes);
                 let (offset, up_to) = (wanted.fetch_offset, readable_end(&partition.log, fetch.read_committed));
@@ -159,12 +174,16 @@ fn check<'a>(
     topics: &'a Topics,
     wanted: &WantedPartition,
     by_id: bool,
+    from_follower: bool,
 ) -> Result<(&'a Topic, &'a Partition), Obstacle> {
     let topic = wanted.topic(topics, by_id).map_err(Obstacle::Unknown)?;
     let unknown = Obstacle::Unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     let partition = topic.partition(wanted.partition).ok_or(unknown)?;
     // Here, and only here, Kafka takes every negative epoch for none.
     check_leader_epoch(wanted.current_leader_epoch.max(-1))?;
+    if from_follower {
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER.into());
+    }
     let (start, end) = (partition.log.start_offset(), partition.log.end_offset());
     match wanted.last_fetched_epoch {
         ..LEADER_EPOCH => {}
@@ -189,14 +208,19 @@ pub(super) fn check_leader_epoch(current_leader_epoch: i32) -> Result<(), ErrorC
 
 /// Reads what there is and answers.
 fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
-    let PendingFetch { mut ticket, client_id, context, max_bytes, read_committed, by_id, .. } = fetch;
+    let PendingFetch { mut ticket, client_id, context, max_bytes, read_committed, by_id, from_follower, .. } = fetch;
     let (mut left, mut bytes_read) = (max_bytes, 0);
     let mut at_least_one = true;
+    let tells_leader = ticket.version() >= LEADER_FROM;
+    let leader = LeaderIdAndEpoch { leader_id: broker.config.node_id, leader_epoch: LEADER_EPOCH };
     let answers = context.map(|wanted| {
-        let data = match check(&broker.topics, wanted, by_id) {
+        let mut data = match check(&broker.topics, wanted, by_id, from_follower) {
             Ok((_, partition)) => read(partition, wanted, left, at_least_one, read_committed),
             Err(obstacle) => failed(wanted.partition, obstacle),
         };
+        if tells_leader && data.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
+            data.current_leader = leader.clone();
+        }
         let bytes = data.records.as_ref().map_or(0, Payload::length);
         left = left.saturating_sub(bytes);
         bytes_read += bytes;

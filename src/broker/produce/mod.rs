@@ -23,7 +23,7 @@ use self::producers::Verdict;
 use self::transactional::Refusals;
 use super::log::{BatchTime, Rolling, upkeep};
 use super::ticket::Ticket;
-use super::topics::{Partition, Topic};
+use super::topics::{Partition, Topic, is_internal};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
 use crate::config::topic::TopicSettings;
 use crate::wire::ErrorCode;
@@ -98,6 +98,10 @@ fn to_topic(
     topic: TopicProduceData,
 ) -> TopicProduceResponse {
     let known = broker.topics.resolve(&topic.name, topic.topic_id, call.version >= TOPIC_IDS_FROM);
+    let known = match known.map_or(topic.name.as_str(), |known| &known.name) {
+        name if is_internal(name) => Err(ErrorCode::INVALID_TOPIC_EXCEPTION),
+        _ => known,
+    };
     let refusals = joined.as_ref().map_err(|error| *error);
     let place = refusals.and_then(|refusals| known.map(|known| (known.name.clone(), refusals)));
     let partition_responses = topic

@@ -33,8 +33,11 @@ pub(super) fn one_batch(bytes: &[u8], version: i16) -> Result<(&[u8], BatchHeade
     if batch.get(MAGIC_AT) != Some(&MAGIC) {
         return Err(invalid("its format is older than version 2"));
     }
-    if split_batch(rest)?.is_some() {
-        return Err(invalid("there is more than one record batch"));
+    match split_batch(rest) {
+        Ok(None) => {}
+        Ok(Some(_)) => return Err(invalid("there is more than one record batch")),
+        // Only about the first batch Kafka says more than the code.
+        Err(refusal) => return Err(Refusal { told: false, ..refusal }),
     }
     let header = BatchHeader::parse(batch).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
     if header.codec() == Some(Codec::Zstd) && version < ZSTD_FROM {
@@ -48,13 +51,16 @@ type BatchAndRest<'a> = (&'a [u8], &'a [u8]);
 /// Cuts the first batch off, of whatever format; there may be none that is whole.
 fn split_batch(bytes: &[u8]) -> Result<Option<BatchAndRest<'_>>, Refusal> {
     let Some(announced) = record_batch::announced_length(bytes) else { return Ok(None) };
+    let corrupt = |reason: String| Err(Refusal::told(ErrorCode::CORRUPT_MESSAGE, reason));
     let Some(length) = usize::try_from(announced).ok().filter(|length| *length >= OLD_HEADER_BYTES) else {
-        return Err(ErrorCode::CORRUPT_MESSAGE.into());
+        return corrupt(format!(
+            "Record size {announced} is less than the minimum record overhead ({OLD_HEADER_BYTES})"
+        ));
     };
     match bytes.get(MAGIC_AT) {
         None => Ok(None),
         Some(0..=2) => Ok(bytes.split_at_checked(LENGTH_END.saturating_add(length))),
-        Some(_) => Err(ErrorCode::CORRUPT_MESSAGE.into()),
+        Some(magic) => corrupt(format!("Invalid magic found in record: {}", magic.cast_signed())),
     }
 }
 
@@ -181,9 +187,22 @@ impl Faults {
             return Err(Refusal { records: self.times, ..Refusal::told(ErrorCode::INVALID_TIMESTAMP, reason) });
         }
         if !self.keys.is_empty() {
-            let reason = "One or more records have been rejected";
+            let reason = rejected(&self.keys);
             return Err(Refusal { records: self.keys, ..Refusal::told(ErrorCode::INVALID_RECORD, reason) });
         }
         Ok(())
     }
+}
+
+/// Kafka's sentence about records that are refused, which shows the first of them as Java does.
+fn rejected(records: &[(i32, String)]) -> String {
+    let shown = records.iter().take(3);
+    let shown: Vec<_> =
+        shown.map(|(index, message)| format!("RecordError(batchIndex={index}, message='{message}')")).collect();
+    format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+         errors at most: [{}]",
+        records.len(),
+        shown.join(", ")
+    )
 }

@@ -79,8 +79,11 @@ fn one(
     operations: bool,
 ) -> MetadataResponseTopic {
     let node_id = broker.config.node_id;
+    // Kafka knows what is allowed with a name, whether there is such a topic or not.
+    let allowed = if operations { TOPIC_OPERATIONS } else { i32::MIN };
     let failed = |error_code, name: Option<String>| MetadataResponseTopic {
         error_code,
+        topic_authorized_operations: if name.is_some() { allowed } else { i32::MIN },
         name,
         topic_id: wanted.topic_id,
         ..MetadataResponseTopic::default()

@@ -32,6 +32,9 @@ const NAME_LENGTH_MAX: usize = 249;
 /// Above this, one request could fill the memory with empty partitions.
 const PARTITIONS_MAX: i32 = 10_000;
 
+/// The topics that Kafka keeps its own state in. Here there are none, but clients must not write to them all the same.
+const INTERNAL_TOPICS: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
 /// One partition: its records, and what is known of the producers that wrote them.
 #[derive(Debug)]
 pub struct Partition {
@@ -230,6 +233,11 @@ fn check_replicas(broker_ids: &[i32], node_id: i32) -> Result<(), String> {
             None => Ok(()),
         },
     }
+}
+
+/// Whether clients must not write to a topic of this name.
+pub fn is_internal(name: &str) -> bool {
+    INTERNAL_TOPICS.contains(&name)
 }
 
 /// Kafka's rule for the names of topics; the error is the sentence that Kafka answers with.

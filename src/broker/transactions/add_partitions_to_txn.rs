@@ -8,7 +8,7 @@
 
 use super::add;
 use super::transaction::Producer;
-use crate::broker::topics::Topics;
+use crate::broker::topics::{Topics, is_internal};
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
 use crate::wire::messages::add_partitions_to_txn::{
@@ -20,9 +20,6 @@ use crate::wire::messages::add_partitions_to_txn::{
 const PRODUCER_FENCED_FROM: i16 = 2;
 /// The first version for several transactions.
 const BATCHED_FROM: i16 = 4;
-
-/// The topics that Kafka keeps its own state in: clients must not write to them.
-const INTERNAL_TOPICS: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     if call.version >= BATCHED_FROM {
@@ -80,7 +77,7 @@ fn places(topic: &AddPartitionsToTxnTopic) -> impl Iterator<Item = (String, i32)
 
 /// Why a partition cannot be part of any transaction.
 fn refusal(topics: &Topics, topic: &str, index: i32) -> Option<ErrorCode> {
-    if INTERNAL_TOPICS.contains(&topic) {
+    if is_internal(topic) {
         return Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
     }
     let exists = topics.get(topic).is_some_and(|topic| topic.partition(index).is_some());

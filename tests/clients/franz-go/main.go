@@ -28,6 +28,7 @@ func scenarios() []scenario {
 		commitScenarios(),
 		adminScenarios(),
 		transactionScenarios(),
+		adminMethodScenarios(),
 		rawTopicScenarios(),
 		rawProduceScenarios(),
 		rawFetchScenarios(),

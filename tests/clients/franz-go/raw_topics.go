@@ -109,6 +109,10 @@ func rawMetadata(t *T) {
 		request.IncludeClusterAuthorizedOperations = version <= 10
 		r.show("with authorized operations", version, request)
 	}
+	for _, request := range []*kmsg.MetadataRequest{metadataRequest(one, t.name+".unknown", "bad name"), metadataByID([16]byte{1, 2, 3})} {
+		request.IncludeTopicAuthorizedOperations = true
+		r.show("operations of what is not there", 12, request)
+	}
 	for _, version := range []int16{12, 13} {
 		r.show("by id", version, metadataByID(oneID, threeID))
 		r.show("by unknown id", version, metadataByID([16]byte{1, 2, 3}))

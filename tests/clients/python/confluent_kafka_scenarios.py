@@ -1,6 +1,5 @@
 """What users of confluent-kafka (librdkafka) do with a broker, one scenario each."""
 
-import functools
 import json
 import threading
 import time
@@ -11,22 +10,37 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
     Producer,
-    TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import OffsetSpec
 
+import confluent_kafka_admin
 import groups
 import harness
+from confluent_kafka_client import (
+    admin,
+    admin_at,
+    code_of,
+    consumer,
+    create_topic,
+    describe_topic,
+    end_of_partition,
+    got,
+    is_end,
+    name_of,
+    nothing_more,
+    produce,
+    produced,
+    read_all,
+    take,
+    transactional,
+    write,
+)
 from harness import (
     CODECS,
     EPOCH_MS,
     LARGEST_VALUE,
-    Got,
-    Mismatch,
     error_of,
     offsets_in_order,
     plain_records,
@@ -36,161 +50,6 @@ from harness import (
 
 scenario = harness.Scenarios()
 ASSIGNORS = ["range", "roundrobin", "cooperative-sticky"]
-TIMESTAMP_TYPES = ["no-timestamp", "create-time", "log-append-time"]
-
-
-def got(message):
-    kind, timestamp = message.timestamp()
-    return Got(
-        message.partition(),
-        message.offset(),
-        message.key(),
-        message.value(),
-        message.headers() or [],
-        timestamp,
-        TIMESTAMP_TYPES[kind],
-    )
-
-
-def name_of(error):
-    """A KafkaError, or the exception around one, by the name and the text that the client shows."""
-    error = error.args[0] if isinstance(error, KafkaException) else error
-    return f"{error.name()}: {error.str()}"
-
-
-def code_of(error):
-    """Only the name, where the text holds broker ids or addresses."""
-    error = error.args[0] if isinstance(error, KafkaException) else error
-    return error.name()
-
-
-@functools.cache
-def admin_at(bootstrap):
-    # Kept, because a client that is collected fails the futures that it gave.
-    return AdminClient({"bootstrap.servers": bootstrap})
-
-
-def admin(seen):
-    return admin_at(seen.bootstrap)
-
-
-def properties(config):
-    """Keyword arguments as Kafka's property names; the callbacks are Python's own and keep their underscores."""
-    return {key if callable(value) else key.replace("_", "."): value for key, value in config.items()}
-
-
-def create_topic(seen, name, partitions=1, **config):
-    new = NewTopic(name, partitions, 1, config=properties(config))
-    admin(seen).create_topics([new])[name].result()
-    wait_until(lambda: is_ready(seen, name, partitions), f"the leaders of {name}")
-
-
-def is_ready(seen, name, partitions):
-    """Whether the leaders serve: until then batches are refused, and sent again they may change places."""
-    asked = {TopicPartition(name, p): OffsetSpec.latest() for p in range(partitions)}
-    try:
-        # First this one, which asks anew each time: the next one believes for long that a topic does not exist.
-        describe_topic(admin(seen), name)
-        return all(future.result() for future in admin(seen).list_offsets(asked).values())
-    except KafkaException:
-        time.sleep(0.02)
-        return False
-
-
-def produce(seen, topic, records, **config):
-    """Sends everything and gives what the delivery reports said: (partition, offset) or the error, in the order sent."""
-    producer = Producer({"bootstrap.servers": seen.bootstrap, "linger.ms": 5} | properties(config))
-    reports = [None] * len(records)
-
-    def reporter(i):
-        def report(error, message):
-            reports[i] = error if error else (message.partition(), message.offset())
-
-        return report
-
-    for i, record in enumerate(records):
-        producer.produce(
-            topic,
-            record.value,
-            record.key,
-            record.partition,
-            timestamp=record.timestamp,
-            headers=record.headers,
-            on_delivery=reporter(i),
-        )
-        producer.poll(0)
-    left = producer.flush(30)
-    if left:
-        raise Mismatch(f"{left} records of {len(records)} were not delivered")
-    return reports
-
-
-def produced(seen, topic, records, **config):
-    """As `produce`, and every record has to succeed."""
-    reports = produce(seen, topic, records, **config)
-    for i, report in enumerate(reports):
-        if isinstance(report, KafkaError):
-            raise Mismatch(f"record {i} failed: {name_of(report)}")
-    return reports
-
-
-def consumer(seen, group="standalone", **config):
-    settings = {
-        "bootstrap.servers": seen.bootstrap,
-        "group.id": group,
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "session.timeout.ms": 6000,
-        "heartbeat.interval.ms": 200,
-    }
-    return Consumer(settings | properties(config))
-
-
-def is_end(message):
-    return message is not None and message.error() and message.error().code() == KafkaError._PARTITION_EOF
-
-
-def take(reader, count):
-    """The next `count` records of a consumer; an error ends it."""
-    records = []
-
-    def enough():
-        message = reader.poll(0.1)
-        if message is not None and not is_end(message):
-            if message.error():
-                raise KafkaException(message.error())
-            records.append(got(message))
-        return len(records) >= count
-
-    wait_until(enough, f"{count} records")
-    return records
-
-
-def nothing_more(reader, seconds=0.3):
-    message = reader.poll(seconds)
-    if message is not None and not is_end(message):
-        raise Mismatch(f"expected no more records, but got {message.error() or harness.show_record(got(message))}")
-
-
-def end_of_partition(reader):
-    """The event by which a consumer with enable.partition.eof says that it is at the end."""
-    end = wait_until(lambda: reader.poll(0.1), "the end of the partition")
-    if not is_end(end):
-        raise Mismatch(f"expected the end of the partition, but got {end.error() or harness.show_record(got(end))}")
-    return end.partition(), end.offset()
-
-
-def read_all(seen, topic, partitions, count, **config):
-    """Everything in a topic from the beginning: `count` records and not one more."""
-    reader = consumer(seen, **config)
-    reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
-    records = take(reader, count)
-    nothing_more(reader)
-    reader.close()
-    return records
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 @scenario("round-trip")
@@ -657,210 +516,6 @@ def long_poll(seen):
     reader.close()
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def outcome(future):
-    """What an admin operation's future gave: 'ok', or the error's name and text."""
-    try:
-        future.result()
-        return "ok"
-    except KafkaException as error:
-        return name_of(error)
-
-
-def describe_topic(client, name):
-    return client.describe_topics(TopicCollection([name]))[name].result()
-
-
-def new_id(client, name, known):
-    """The topic's id once it is none of those known."""
-    try:
-        topic_id = str(describe_topic(client, name).topic_id)
-    except KafkaException:
-        return None
-    return topic_id if topic_id not in known else None
-
-
-def new_topic(name, partitions=1, replicas=1, **config):
-    return NewTopic(name, partitions, replicas, config=properties(config))
-
-
-def create(seen, what, topic, **options):
-    seen.saw(f"create {what}", outcome(admin(seen).create_topics([topic], **options)[topic.topic]))
-
-
-def listed(seen, prefix):
-    topics = admin(seen).list_topics(timeout=10).topics
-    return {name: len(topic.partitions) for name, topic in topics.items() if name.startswith(prefix)}
-
-
-@scenario("admin-create")
-def admin_create(seen):
-    create(seen, "one partition", new_topic("create-1"))
-    create(seen, "three partitions with configs", new_topic("create-3", 3, retention_ms="3600000", cleanup_policy="compact"))
-    create(seen, "defaults", new_topic("create-default", -1, -1))
-    create(seen, "only validate", new_topic("create-validated"), validate_only=True)
-    create(seen, "only validate, exists", new_topic("create-1"), validate_only=True)
-    create(seen, "again", new_topic("create-1"))
-    create(seen, "no partitions", new_topic("create-zero", 0))
-    create(seen, "two replicas", new_topic("create-replicas", 1, 2))
-    create(seen, "unknown config", new_topic("create-bad-config", no_such_config="1"))
-    create(seen, "bad config value", new_topic("create-bad-value", retention_ms="soon"))
-    for name in harness.BAD_NAMES:
-        # The client itself refuses the empty one.
-        if name:
-            create(seen, f"bad name {name[:20]}", new_topic(name))
-    create(seen, "longest name", new_topic("a" * 249))
-    several = [new_topic("create-several-1"), new_topic("create-several-bad!"), new_topic("create-several-2", 2)]
-    answers = admin(seen).create_topics(several)
-    seen.saw("create several", {name: outcome(future) for name, future in answers.items()})
-    wanted = {"create-1": 1, "create-3": 3, "create-default": 1, "create-several-1": 1, "create-several-2": 2}
-    seen.becomes("list", lambda: listed(seen, "create-"), wanted)
-
-
-@scenario("admin-describe")
-def admin_describe(seen):
-    client = admin(seen)
-    create_topic(seen, "describe-3", 3)
-    cluster = client.describe_cluster().result()
-    seen.holds("cluster id", cluster.cluster_id)
-    seen.equal("nodes", len(cluster.nodes), 1)
-    node = cluster.nodes[0]
-    seen.equal("controller is the node", cluster.controller.id == node.id, True)
-    seen.equal("node is the bootstrap address", f"{node.host}:{node.port}" == seen.bootstrap, True)
-
-    described = describe_topic(client, "describe-3")
-    seen.saw("describe", (described.name, described.is_internal))
-    seen.holds("describe: topic id", described.topic_id.get_most_significant_bits())
-    for p in described.partitions:
-        alone = [n.id for n in p.replicas] == [node.id] == [n.id for n in p.isr]
-        seen.equal(f"describe partition {p.id}: the node leads, alone", p.leader.id == node.id and alone, True)
-    seen.saw("describe unknown", name_of(error_of(describe_topic, client, "describe-unknown")))
-
-
-@scenario("admin-delete")
-def admin_delete(seen):
-    client = admin(seen)
-
-    def delete(*names):
-        return {name: outcome(future) for name, future in client.delete_topics(list(names)).items()}
-
-    topic = "delete-again"
-    create_topic(seen, topic, 2)
-    produced(seen, topic, plain_records(10, 2))
-    ids = {str(describe_topic(client, topic).topic_id)}
-    for i in range(3):
-        seen.equal(f"delete {i}", delete(topic), {topic: "ok"})
-        create(seen, f"again {i}", new_topic(topic, 2))
-        ids.add(wait_until(lambda: new_id(client, topic, ids), "another topic id"))
-    seen.equal("created again: topic ids", len(ids), 4)
-    wait_until(lambda: is_ready(seen, topic, 2), "the leaders")
-    partition = TopicPartition(topic, 0)
-    latest = client.list_offsets({partition: OffsetSpec.latest()})[partition].result().offset
-    seen.equal("created again: end offset", latest, 0)
-    produced(seen, topic, [sent("k", "new")])
-    seen.records("created again", read_all(seen, topic, 2, 1), [sent("k", "new")])
-
-    create_topic(seen, "delete-1")
-    create_topic(seen, "delete-2")
-    seen.saw("delete", delete("delete-1"))
-    seen.saw("delete a deleted one", delete("delete-1"))
-    seen.saw("delete several", delete("delete-unknown", "delete-2"))
-    seen.becomes("list after delete", lambda: listed(seen, "delete-"), {topic: 2})
-
-
-@scenario("admin-configs")
-def admin_configs(seen):
-    client = admin(seen)
-
-    def describe(resource_type, name):
-        resource = ConfigResource(resource_type, name)
-        return client.describe_configs([resource])[resource].result()
-
-    def show(entry):
-        source = entry.source if isinstance(entry.source, int) else entry.source.value
-        flags = [f for f in ("is_read_only", "is_default", "is_sensitive") if getattr(entry, f)]
-        return f"{entry.value} source {source} {flags}"
-
-    set_configs = {"retention_ms": "3600000", "cleanup_policy": "compact,delete", "max_message_bytes": "2000"}
-    create_topic(seen, "configs-set", **set_configs)
-    create_topic(seen, "configs-default")
-    for topic in ("configs-set", "configs-default"):
-        entries = describe(ResourceType.TOPIC, topic)
-        for key in harness.CONFIGS:
-            seen.saw(f"{topic}: {key}", show(entries[key]))
-    seen.saw("unknown topic", name_of(error_of(describe, ResourceType.TOPIC, "configs-unknown")))
-
-    node = client.describe_cluster().result().nodes[0].id
-    entries = describe(ResourceType.BROKER, str(node))
-    for key in ("auto.create.topics.enable", "num.partitions", "message.max.bytes", "group.min.session.timeout.ms"):
-        seen.saw(f"broker: {key}", entries[key].value)
-
-
-@scenario("admin-groups")
-def admin_groups(seen):
-    client = admin(seen)
-    create_topic(seen, "admin-groups", 2)
-    produced(seen, "admin-groups", plain_records(20, 2))
-    reader = consumer(seen, group="admin-group", client_id="the-client")
-    reader.subscribe(["admin-groups"])
-    take(reader, 20)
-    reader.commit(asynchronous=False)
-
-    def listed(**options):
-        result = client.list_consumer_groups(**options).result()
-        if result.errors:
-            raise Mismatch(f"listing groups: {result.errors}")
-        return [
-            (g.group_id, g.state.name, g.type.name, g.is_simple_consumer_group)
-            for g in result.valid
-            if g.group_id.startswith("admin-group")
-        ]
-
-    def offsets(partitions):
-        asked = ConsumerGroupTopicPartitions("admin-group", partitions)
-        answer = client.list_consumer_group_offsets([asked])["admin-group"].result()
-        return sorted((tp.topic, tp.partition, tp.offset, tp.metadata) for tp in answer.topic_partitions)
-
-    def describe(group):
-        d = client.describe_consumer_groups([group])[group].result()
-        members = [
-            (m.client_id, m.group_instance_id, m.host, [(tp.topic, tp.partition) for tp in m.assignment.topic_partitions])
-            for m in d.members
-        ]
-        return d.group_id, d.is_simple_consumer_group, d.state.name, d.type.name, d.partition_assignor, members
-
-    seen.saw("list", listed())
-    seen.saw("list stable", listed(states={ConsumerGroupState.STABLE}))
-    seen.saw("list empty", listed(states={ConsumerGroupState.EMPTY}))
-    seen.saw("describe", describe("admin-group"))
-    member = client.describe_consumer_groups(["admin-group"])["admin-group"].result().members[0].member_id
-    seen.equal("member id is the consumer's own", member == reader.memberid(), True)
-    seen.equal("member id begins with the client id", member.startswith("the-client-"), True)
-    seen.saw("offsets", offsets(None))
-    asked = [TopicPartition("admin-groups", 1), TopicPartition("admin-groups", 7), TopicPartition("unknown", 0)]
-    seen.saw("offsets of some", offsets(asked))
-
-    altered = ConsumerGroupTopicPartitions("admin-group", [TopicPartition("admin-groups", 0, 4)])
-    answer = client.alter_consumer_group_offsets([altered])["admin-group"].result()
-    seen.saw("alter offsets of an active group", [name_of(tp.error) if tp.error else "ok" for tp in answer.topic_partitions])
-    seen.saw("offsets not altered", offsets(None))
-    reader.close()
-    seen.saw("describe empty", describe("admin-group"))
-    seen.saw("list empty after leaving", listed(states={ConsumerGroupState.EMPTY}))
-    answer = client.alter_consumer_group_offsets([altered])["admin-group"].result()
-    seen.saw("alter offsets", [(tp.partition, tp.offset, tp.error) for tp in answer.topic_partitions])
-    seen.saw("offsets altered", offsets(None))
-    try:
-        seen.saw("describe unknown", describe("admin-group-unknown"))
-    except KafkaException as error:
-        seen.saw("describe unknown", name_of(error))
-    unknown = ConsumerGroupTopicPartitions("admin-group-unknown")
-    answer = client.list_consumer_group_offsets([unknown])["admin-group-unknown"].result()
-    seen.saw("offsets of an unknown group", answer.topic_partitions)
-
-
 @scenario("auto-create")
 def auto_create(seen):
     client = admin(seen)
@@ -914,21 +569,6 @@ def concurrent(seen):
     nothing_more(reader)
     reader.close()
     harness.check_writers(seen, records)
-
-
-def transactional(seen, suffix, **config):
-    settings = {"bootstrap.servers": seen.bootstrap, "transactional.id": f"{seen.scenario}-{suffix}", "linger.ms": 0}
-    producer = Producer(settings | properties(config))
-    producer.init_transactions(20)
-    return producer
-
-
-def write(producer, topic, value):
-    """Sends one record, and gives the offset or the error that comes back."""
-    reports = []
-    producer.produce(topic, value, partition=0, on_delivery=lambda error, message: reports.append(error or message.offset()))
-    producer.flush(20)
-    return code_of(reports[0]) if isinstance(reports[0], KafkaError) else reports[0]
 
 
 def show_visible(seen, when, topic, end):
@@ -1022,6 +662,8 @@ def transactions_offsets(seen):
     seen.equal("the next member resumes at", take(again, 1)[0].offset, 4)
     again.close()
 
+
+scenario.by_name.update(confluent_kafka_admin.scenario.by_name)
 
 if __name__ == "__main__":
     groups.be_a_member(Client)

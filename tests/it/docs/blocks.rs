@@ -12,6 +12,7 @@ use kafka_rs::wire::messages::join_group;
 
 use super::batch::{self, uvarint, zigzag};
 use super::{dumps, log, root};
+use crate::bad_input::{self, Departure};
 use crate::clients::DECISIONS;
 
 static DUMPS: LazyLock<BTreeMap<String, String>> = LazyLock::new(dumps::all);
@@ -31,6 +32,7 @@ pub fn render(name: &str) -> String {
         "settings that are shown" => settings(false),
         "command line" => fenced("text", help()),
         "decisions" => decisions(),
+        "bad input" => bad_input(),
         "log of one produce" => fenced("text", &log::of_one_produce()),
         "test in Rust" => fenced("rust", include_str!("fixture.rs")),
         _ => panic!("nothing renders {name:?}"),
@@ -252,4 +254,26 @@ fn decisions() -> String {
         [decision.program.to_owned(), format!("`{}`", decision.line.replace('|', "\\|")), decision.reason.to_owned()]
     });
     table(["program", "lines", "why"], rows)
+}
+
+/// How much bad input is tried, and the differences that its comparison with Apache Kafka lets pass.
+fn bad_input() -> String {
+    let rows = bad_input::rows();
+    let played: usize = rows.iter().map(|row| row.versions().len()).sum();
+    let mut alike: Vec<([String; 4], Vec<&str>)> = Vec::new();
+    for row in &rows {
+        let Some(Departure { apache, because }) = &row.departure else { continue };
+        let outcome = [row.api.name.to_owned(), row.expect.to_string(), apache.to_string(), (*because).to_owned()];
+        match alike.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, inputs)) => inputs.push(&row.input),
+            None => alike.push((outcome, vec![&row.input])),
+        }
+    }
+    let cells =
+        alike.into_iter().map(|([api, here, apache, why], inputs)| [api, inputs.join("<br>"), here, apache, why]);
+    format!(
+        "{} things that a client can do wrong are tried, {played} with those that are tried at two versions.\n\n{}",
+        rows.len(),
+        table(["API", "input", "here", "in Kafka", "why"], cells)
+    )
 }

@@ -34,8 +34,11 @@ final class Main {
         Configs.addTo(all);
         GroupAdmin.addTo(all);
         Administration.addTo(all);
+        Listing.addTo(all);
         Quotas.addTo(all);
         Transactions.addTo(all);
+        Security.addTo(all);
+        Cluster.addTo(all);
         return all;
     }
 
@@ -70,6 +73,9 @@ final class Main {
             } else {
                 failed += runOne(new Scene(entry.getKey(), arguments[0], out), entry.getValue()) ? 0 : 1;
             }
+        }
+        if (wanted.isEmpty()) {
+            failed += runOne(new Scene(AdminMethods.SCENARIO, arguments[0], out), AdminMethods::check) ? 0 : 1;
         }
         // Threads of a scenario that hangs do not keep the program alive.
         System.exit(failed == 0 ? 0 : 1);

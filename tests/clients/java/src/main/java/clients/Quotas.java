@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterClientQuotasOptions;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -181,7 +180,7 @@ final class Quotas {
         ClientQuotaEntity limited = entity("client-id", client);
         alter(scene, limited, "controller_mutation_rate", 1.0);
         scene.await("the quota is there", () -> !describe(scene, ClientQuotaFilter.contains(List.of(ClientQuotaFilterComponent.ofEntity("client-id", client)))).equals("[]"));
-        try (var admin = Admin.create(Map.of("bootstrap.servers", scene.bootstrap, "client.id", client))) {
+        try (var admin = scene.adminWith("client.id", client)) {
             CreateTopicsOptions once = new CreateTopicsOptions().retryOnQuotaViolation(false);
             scene.sayError("what was saved up, and more", () -> admin.createTopics(List.of(new NewTopic(scene.name + "-a", 13, (short) 1)), once).all().get());
             scene.sayError("too early", () -> admin.createTopics(List.of(new NewTopic(scene.name + "-b", 1, (short) 1)), once).all().get());

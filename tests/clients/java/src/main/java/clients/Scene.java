@@ -111,11 +111,27 @@ final class Scene {
 
     Admin admin() {
         if (admin == null) {
-            admin = Admin.create(properties(new Object[] {"default.api.timeout.ms", "20000", "request.timeout.ms", "15000"}));
-            Admin opened = admin;
-            open.push(() -> opened.close(Duration.ofSeconds(1)));
+            admin = adminWith("default.api.timeout.ms", "20000", "request.timeout.ms", "15000");
         }
         return admin;
+    }
+
+    /** One more administrator, with settings of its own. */
+    Admin adminWith(Object... settings) {
+        return opened(properties(settings));
+    }
+
+    /** An administrator who takes the broker for a controller. */
+    Admin controllerAdmin(Object... settings) {
+        Properties properties = properties(settings);
+        properties.put("bootstrap.controllers", properties.remove("bootstrap.servers"));
+        return opened(properties);
+    }
+
+    private Admin opened(Properties properties) {
+        Admin opened = AdminMethods.noted(Admin.create(properties));
+        open.push(() -> opened.close(Duration.ofSeconds(1)));
+        return opened;
     }
 
     KafkaProducer<byte[], byte[]> producer(Object... settings) {

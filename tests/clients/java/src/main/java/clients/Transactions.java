@@ -54,6 +54,7 @@ final class Transactions {
         all.put("transaction-admin-lists", Transactions::lists);
         all.put("transaction-admin-fences", Transactions::fences);
         all.put("transaction-admin-aborts", Transactions::aborts);
+        all.put("transaction-admin-terminates", Transactions::terminates);
     }
 
     // ---- producers and readers ----
@@ -722,6 +723,7 @@ final class Transactions {
             ProducerState state = scene.admin().describeProducers(List.of(partition)).partitionResult(partition).get().activeProducers().get(0);
             abortWith(scene, "another producer's", new AbortTransactionSpec(partition, state.producerId() + 1_000_000, (short) 0, 0));
             abortWith(scene, "an older epoch", new AbortTransactionSpec(partition, state.producerId(), (short) (state.producerEpoch() - 1), 0));
+            abortWith(scene, "no epoch", new AbortTransactionSpec(partition, state.producerId(), (short) -1, 0));
             abortWith(scene, "a partition that is not there", new AbortTransactionSpec(new TopicPartition(scene.name + "-absent", 0), state.producerId(), (short) 0, 0));
             abortWith(scene, "a coordinator that is outdated", new AbortTransactionSpec(partition, state.producerId(), (short) state.producerEpoch(), -1));
             sayBoth(scene, "before", partition);
@@ -730,6 +732,24 @@ final class Transactions {
             scene.say("producers", producers(scene, partition));
             scene.say("what the coordinator knows", describe(scene, "id"));
             refused(scene, "its producer commits all the same", producer::commitTransaction);
+        }
+    }
+
+    /** Whatever the transaction has done so far is undone, and its producer is out. */
+    private static void terminates(Scene scene) throws Exception {
+        TopicPartition partition = new TopicPartition(scene.topic("topic", 1), 0);
+        try (var producer = begun(scene, "id"); var other = begun(scene, "other")) {
+            send(producer, partition, "terminated");
+            send(other, partition, "not terminated");
+            scene.sayError("terminated", () -> scene.admin().forceTerminateTransaction(scene.name + "-id").result().get());
+            scene.await("the transaction has ended", () -> seen(scene, partition, "read_uncommitted").contains("end 3"));
+            awaitMarkers(scene);
+            refused(scene, "its producer commits", producer::commitTransaction);
+            other.commitTransaction();
+            sayBoth(scene, "in the end", partition);
+            scene.say("what the coordinator knows", describe(scene, "id"));
+            scene.sayError("terminated again", () -> scene.admin().forceTerminateTransaction(scene.name + "-id").result().get());
+            scene.sayError("an id that nobody has used", () -> scene.admin().forceTerminateTransaction(scene.name + "-unknown").result().get());
         }
     }
 

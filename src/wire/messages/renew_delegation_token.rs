@@ -1,0 +1,25 @@
+//! RenewDelegationToken (39): prolongs a delegation token (KIP-48).
+//!
+//! - v2: flexible.
+
+use bytes::Bytes;
+
+use crate::wire::ErrorCode;
+use crate::wire::schema::message;
+
+message! {
+    pub struct Request {
+        /// Which token it is.
+        hmac: Bytes,
+        /// For how many milliseconds from now; -1 for what the broker is set to.
+        renew_period_ms: i64,
+    }
+
+    pub struct Response {
+        error_code: ErrorCode,
+        /// When the token expires, in milliseconds since 1970.
+        expiry_timestamp_ms: i64,
+        /// How long the request was held back because of a quota, in milliseconds; 0 for not at all.
+        throttle_time_ms: i32,
+    }
+}
