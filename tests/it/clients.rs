@@ -127,6 +127,11 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 /// Held while a program runs: its scenarios look at how fast answers come, so two programs do not share the machine.
 static RUNNING: Mutex<()> = Mutex::new(());
 
+/// Keeps the programs waiting while something else wants the machine for itself.
+pub fn alone() -> MutexGuard<'static, ()> {
+    lock(&RUNNING)
+}
+
 /// One client's scenarios.
 struct Program {
     name: &'static str,
@@ -213,7 +218,7 @@ fn connect() {
 fn check(program: &Program) {
     install("apache-kafka");
     install(program.folder);
-    let _alone = lock(&RUNNING);
+    let _alone = alone();
     let Err(problems) = compare_brokers(program) else { return };
     progress(&format!("{} runs once more, because of this: {problems}", program.name));
     if let Err(problems) = compare_brokers(program) {
@@ -410,7 +415,7 @@ fn terminate(child: &Child, signal: &str) {
 }
 
 /// Waits for the end of a process, for so long at most.
-fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;
     loop {
         match child.try_wait() {
@@ -422,7 +427,7 @@ fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 }
 
 /// Runs the `install` of a folder, which does nothing when everything is there.
-fn install(folder: &str) {
+pub fn install(folder: &str) {
     let _alone = lock(&INSTALLING);
     let started = Instant::now();
     let output = Command::new(clients_folder().join(folder).join("install"))
