@@ -301,7 +301,7 @@ fn peak_memory(process: u32) -> Option<usize> {
 #[ignore = "needs Apache Kafka"]
 fn apache_kafka_does_the_same() {
     clients::install("apache-kafka");
-    let _alone = clients::run_alone();
+    let _alone = clients::alone();
     let results = clients::results_folder("bad-input");
     let rows = rows();
     let rows: Vec<_> = rows.iter().collect();

@@ -112,6 +112,11 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 /// Held while a program runs: its scenarios look at how fast answers come, so two programs do not share the machine.
 static RUNNING: Mutex<()> = Mutex::new(());
 
+/// Waits until no program runs, and keeps all others waiting for as long as the value lives.
+pub fn alone() -> MutexGuard<'static, ()> {
+    lock(&RUNNING)
+}
+
 /// One client's scenarios.
 struct Program {
     name: &'static str,
@@ -212,7 +217,7 @@ fn kaskade() {
 fn check(program: &Program) {
     install("apache-kafka");
     install(program.folder);
-    let _alone = run_alone();
+    let _alone = alone();
     let Err(problems) = compare_brokers(program) else { return };
     progress(&format!("{} runs once more, because of this: {problems}", program.name));
     if let Err(problems) = compare_brokers(program) {
@@ -422,7 +427,7 @@ fn terminate(child: &Child, signal: &str) {
 }
 
 /// Waits for the end of a process, for so long at most.
-fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;
     loop {
         match child.try_wait() {
@@ -454,11 +459,6 @@ pub fn install(folder: &str) {
 /// Tells what goes on while it goes on: what the usual macros print is held back until a test fails.
 fn progress(text: &str) {
     let _ = writeln!(io::stderr(), "[clients] {text}");
-}
-
-/// Waits until no other program runs, and keeps others from it for as long as the value lives.
-pub fn run_alone() -> MutexGuard<'static, ()> {
-    lock(&RUNNING)
 }
 
 /// A test that failed with a lock in its hands leaves nothing behind that the lock protects.

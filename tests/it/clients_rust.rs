@@ -1,6 +1,8 @@
 //! A real client, librdkafka by way of the crate `rdkafka`, against the real server over TCP.
 
 mod admin;
+#[cfg(unix)]
+mod faults;
 mod groups;
 
 use std::collections::BTreeMap;

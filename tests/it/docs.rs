@@ -10,6 +10,7 @@ mod dumps;
 mod fixture;
 mod log;
 mod markdown;
+mod robustness;
 #[cfg(unix)]
 mod snippets;
 
@@ -31,13 +32,14 @@ fn read(file: &str) -> String {
 
 #[test]
 fn generated_parts_are_up_to_date() {
+    robustness::collect();
     for file in [README, PROTOCOL] {
         let found = read(file);
         let expect = markdown::renew(&found, blocks::render);
         if found == expect {
             continue;
         }
-        if env::var_os("UPDATE_DOCS").is_some() {
+        if ["UPDATE_DOCS", "UPDATE_ROBUSTNESS"].iter().any(|variable| env::var_os(variable).is_some()) {
             fs::write(root().join(file), expect).expect("the file can be written");
             continue;
         }

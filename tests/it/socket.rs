@@ -32,7 +32,11 @@ pub enum Received {
 
 impl Socket {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("a broker that accepts");
+        Self::over(TcpStream::connect_timeout(&address, PATIENCE).expect("a broker that accepts"))
+    }
+
+    /// A client that has its connection already.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an option that every socket has");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time that is not zero");
         stream.set_write_timeout(Some(PATIENCE)).expect("a time that is not zero");

@@ -11,7 +11,7 @@ use kafka_rs::wire::annotate::Note;
 use kafka_rs::wire::messages::join_group;
 
 use super::batch::{self, uvarint, zigzag};
-use super::{dumps, log, root};
+use super::{dumps, log, robustness, root};
 use crate::bad_input::{self, Departure};
 use crate::clients::DECISIONS;
 
@@ -33,6 +33,8 @@ pub fn render(name: &str) -> String {
         "command line" => fenced("text", help()),
         "decisions" => decisions(),
         "bad input" => bad_input(),
+        "robustness" => table(["what was run", "result", "on"], robustness::rows()),
+        "machines" => format!("Measured with {}.\n", robustness::machines()),
         "log of one produce" => fenced("text", &log::of_one_produce()),
         "test in Rust" => fenced("rust", include_str!("fixture.rs")),
         _ => panic!("nothing renders {name:?}"),
