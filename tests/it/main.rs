@@ -8,6 +8,7 @@ mod damage;
 mod docs;
 mod driver;
 mod fetch;
+mod fuzz;
 mod groups;
 mod produce;
 mod program;
