@@ -195,6 +195,12 @@ impl Broker {
         self.topics.invariants();
         self.groups.invariants();
         self.parking.invariants();
+        self.fetch_sessions.invariants();
+    }
+
+    /// The connections whose fetches wait.
+    pub fn parked(&self) -> impl Iterator<Item = ConnectionId> {
+        self.parking.connections()
     }
 
     /// The connection is gone, and with it the fetch that may wait for it.

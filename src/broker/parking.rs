@@ -96,6 +96,11 @@ impl Parking {
         self.fetches.values().map(|parked| held_bytes(&parked.fetch, &parked.waits_for)).sum()
     }
 
+    /// The connections that wait.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.by_connection.keys().copied()
+    }
+
     /// What must hold between two requests.
     pub fn invariants(&self) {
         assert_eq!(self.by_connection.len(), self.fetches.len());

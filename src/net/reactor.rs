@@ -515,9 +515,6 @@ impl<S: System> Reactor<S> {
 
     /// Does what is due in the network layer.
     fn expire(&mut self, now: Now) {
-        if self.connections.len() < self.max_connections() && mem::take(&mut self.accept_waits) {
-            self.acceptable.extend(0..self.system.acceptors());
-        }
         while let Some(deadline) = self.deadlines.pop_due(now.instant) {
             match deadline {
                 Deadline::Idle(id) => self.on_idle(id, now),
@@ -539,6 +536,10 @@ impl<S: System> Reactor<S> {
                     left.into_iter().for_each(|id| self.remove(id));
                 }
             }
+        }
+        // Only now: what was due may have made room too.
+        if self.connections.len() < self.max_connections() && mem::take(&mut self.accept_waits) {
+            self.acceptable.extend(0..self.system.acceptors());
         }
     }
 
@@ -593,6 +594,10 @@ impl<S: System> Reactor<S> {
         let logs: usize = logs.values().sum();
         assert_eq!(self.budget.held(), held + logs + self.broker.held_bytes(), "what is held is what is counted");
         assert_eq!(self.per_address.values().sum::<usize>(), self.connections.len());
+        let waits = |id: ConnectionId| {
+            self.connections.get(id.slot).is_some_and(|open| open.id == id && open.state() != State::Open)
+        };
+        assert!(self.broker.parked().all(waits), "a request that waits goes with its connection");
         self.broker.invariants();
     }
 }

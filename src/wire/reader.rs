@@ -3,7 +3,7 @@
 //! A [`Reader`] owns a frame and walks through it once. It carries the version of the API and whether that version is
 //! flexible, so that a `String` or a `Vec` finds its own encoding and no schema has to ask. Nothing that the frame claims
 //! is believed: a length is compared with the bytes that are left before anything is done with it, and a count allocates
-//! nothing.
+//! nothing. What a byte of the frame becomes can be a hundred times as large, so the elements of all arrays are counted too.
 
 use std::fmt;
 
@@ -12,6 +12,10 @@ use bytes::{Buf, Bytes};
 /// Kafka's own limit for every string, in bytes.
 const STRING_LENGTH_MAX: usize = i16::MAX as usize;
 
+/// How many elements all arrays of a frame have together at most. The element of an array may take one byte in the frame, and
+/// some hundred bytes while its request is served.
+const ELEMENTS_MAX: usize = 1 << 18;
+
 /// Why a frame cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadError {
@@ -19,6 +23,8 @@ pub enum ReadError {
     UnexpectedEnd { needed: usize, left: usize },
     /// An array announces more elements than there are bytes left, while each element takes at least one.
     CountTooLarge { count: usize, left: usize },
+    /// All arrays together have more elements than a frame may have.
+    TooManyElements,
     /// A string is longer than 32767 bytes.
     StringTooLong(usize),
     /// A null in a field that is never null in this version.
@@ -34,6 +40,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::UnexpectedEnd { needed, left } => write!(f, "a field needs {needed} bytes, but {left} are left"),
             Self::CountTooLarge { count, left } => write!(f, "an array of {count} elements cannot be in {left} bytes"),
+            Self::TooManyElements => write!(f, "its arrays have more than {ELEMENTS_MAX} elements"),
             Self::StringTooLong(length) => write!(f, "a string of {length} bytes is longer than {STRING_LENGTH_MAX}"),
             Self::NullNotAllowed => write!(f, "a field is null that must not be"),
             Self::VarintTooLong => write!(f, "a varint does not end"),
@@ -50,11 +57,13 @@ pub struct Reader {
     bytes: Bytes,
     version: i16,
     flexible: bool,
+    /// How many elements further arrays may have.
+    elements_left: usize,
 }
 
 impl Reader {
     pub fn new(bytes: Bytes, version: i16, flexible: bool) -> Self {
-        Self { bytes, version, flexible }
+        Self { bytes, version, flexible, elements_left: ELEMENTS_MAX }
     }
 
     /// The same bytes from here on, as another version of another message: a body after its header.
@@ -178,10 +187,12 @@ impl Reader {
 
     /// The count of a nullable array. Each element takes at least a byte, so a count above what is left is a lie.
     pub fn count(&mut self) -> Result<Option<usize>, ReadError> {
-        match self.length(Self::i32)? {
-            Some(count) if count > self.left() => Err(ReadError::CountTooLarge { count, left: self.left() }),
-            count => Ok(count),
+        let Some(count) = self.length(Self::i32)? else { return Ok(None) };
+        if count > self.left() {
+            return Err(ReadError::CountTooLarge { count, left: self.left() });
         }
+        self.elements_left = self.elements_left.checked_sub(count).ok_or(ReadError::TooManyElements)?;
+        Ok(Some(count))
     }
 
     /// The tagged fields at the end of a struct. `read` is given each tag with a reader that ends where the field ends, and
@@ -245,6 +256,15 @@ mod tests {
     fn a_count_is_compared_with_the_bytes_that_are_left() {
         let error = reader(&[0x7f, 0xff, 0xff, 0xff, 1, 2], false).count();
         assert_eq!(error, Err(ReadError::CountTooLarge { count: 0x7fff_ffff, left: 2 }));
+    }
+
+    #[test]
+    fn the_elements_of_all_arrays_are_counted() {
+        let half = i32::try_from(ELEMENTS_MAX / 2).unwrap().to_be_bytes();
+        let mut reader = Reader::new([&half[..], &half, &[0, 0, 0, 1], &[0; ELEMENTS_MAX]].concat().into(), 0, false);
+        assert_eq!(reader.count(), Ok(Some(ELEMENTS_MAX / 2)));
+        assert_eq!(reader.count(), Ok(Some(ELEMENTS_MAX / 2)));
+        assert_eq!(reader.count(), Err(ReadError::TooManyElements));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod driver;
 #[cfg(target_os = "linux")]
 mod endurance;
 mod fetch;
+mod fuzz;
 mod groups;
 mod limits;
 mod produce;

@@ -296,6 +296,17 @@ impl FetchSessions {
         Ok(Context::Incremental(shared))
     }
 
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        assert!(self.sessions.len() <= self.slots, "no more sessions than there are slots for");
+        for (id, session) in &self.sessions {
+            let session = session.borrow();
+            assert_eq!((session.id, session.places.len()), (*id, session.partitions.len()));
+            let places = session.partitions.iter().map(|(place, partition)| (partition.wanted.key(), place));
+            places.for_each(|(key, place)| assert_eq!(session.places.get(&key), Some(place)));
+        }
+    }
+
     /// Ends a fetch: gives the session's id for the response, and which answers go into it.
     pub fn close(
         &mut self,

@@ -122,6 +122,7 @@ impl Log {
             });
         }
         assert!(next_offset.is_none_or(|next| next <= self.end_offset));
+        self.transactions.invariants();
     }
 
     /// Up to where consumers may read. With one replica, every record is committed when it is appended.

@@ -85,6 +85,17 @@ impl Transactions {
         self.aborted.retain(|aborted| aborted.last_offset != offset);
     }
 
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        assert_eq!(self.open.len(), self.open_in_order.len());
+        assert!(self.open.iter().all(|(id, offset)| self.open_in_order.contains(&(*offset, *id))));
+        assert!(
+            self.aborted.iter().is_sorted_by_key(|aborted| aborted.last_offset),
+            "markers come one after the other"
+        );
+        assert!(self.aborted.iter().all(|aborted| aborted.first_offset < aborted.last_offset));
+    }
+
     /// The records in front of `offset` are gone.
     pub fn forget_before(&mut self, offset: i64) {
         let gone = self.aborted.partition_point(|aborted| aborted.last_offset < offset);

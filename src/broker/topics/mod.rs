@@ -16,7 +16,7 @@ pub mod elect_leaders;
 pub mod list_partition_reassignments;
 pub mod metadata;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use log::info;
 
@@ -81,6 +81,8 @@ pub struct Topics {
     names: HashMap<Uuid, String>,
     /// How many partitions all topics have together.
     partition_count: usize,
+    /// The names that could be confused, each behind the one that it is confused with: see [`unify`].
+    unified: BTreeSet<(String, String)>,
 }
 
 impl Topics {
@@ -172,6 +174,7 @@ impl Topics {
         let settings = TopicSettings::new(config, &configs);
         let topic = Topic { name: name.to_owned(), id, partitions, configs, settings };
         self.names.insert(id, name.to_owned());
+        self.unified.extend(unify(name).map(|unified| (unified, name.to_owned())));
         let previous = self.by_name.insert(name.to_owned(), topic);
         assert!(previous.is_none(), "a topic's name is taken once");
         &self.by_name[name]
@@ -196,6 +199,9 @@ impl Topics {
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
         self.partition_count -= topic.partitions.len();
+        if let Some(unified) = unify(name) {
+            self.unified.remove(&(unified, name.to_owned()));
+        }
         info!("Deleted topic: {name}");
         Some(topic)
     }
@@ -213,9 +219,15 @@ impl Topics {
     /// A topic whose name differs from this one only in that one has `.` where the other has `_`: Kafka refuses the second,
     /// because the names of metrics could not tell them apart.
     fn colliding(&self, name: &str) -> Option<&str> {
-        let unified = name.replace('.', "_");
-        self.by_name.keys().filter(|other| other.replace('.', "_") == unified).min().map(String::as_str)
+        let first = (unify(name)?, String::new());
+        let (unified, other) = self.unified.range(&first..).next()?;
+        (*unified == first.0).then_some(other)
     }
+}
+
+/// The name with which a name must not be confused, if it has anything in it that could be.
+fn unify(name: &str) -> Option<String> {
+    name.contains(['.', '_']).then(|| name.replace('.', "_"))
 }
 
 /// Checks the brokers that a manual assignment gives a partition: this one and no other. The error is the sentence that
@@ -274,6 +286,22 @@ mod tests {
         check("...", true);
         check("a b", false);
         check("ä", false);
+    }
+
+    #[test]
+    fn names_that_could_be_confused() {
+        let (mut topics, mut random, config) = (Topics::default(), Random::new(1), Config::default());
+        for name in ["a.b", "a-b", "ab", "a_b.d"] {
+            topics.create(name, 1, Overrides::new(), &config, &mut random);
+        }
+        let check = |topics: &Topics, name, expect| assert_eq!(topics.colliding(name), expect, "{name}");
+        check(&topics, "a_b", Some("a.b"));
+        check(&topics, "a_b_d", Some("a_b.d"));
+        check(&topics, "a_b_c", None);
+        check(&topics, "a-b", None);
+        check(&topics, "a", None);
+        topics.delete("a.b");
+        check(&topics, "a_b", None);
     }
 
     #[test]

@@ -1,0 +1,6 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    kafka_rs_fuzz::log_everything();
+    kafka_rs_fuzz::targets::decode::run(input);
+});
