@@ -57,7 +57,9 @@ codecs! {
     create_partitions delete_groups elect_leaders incremental_alter_configs alter_partition_reassignments
     list_partition_reassignments offset_delete describe_client_quotas alter_client_quotas describe_quorum update_features
     describe_cluster describe_producers describe_transactions list_transactions get_telemetry_subscriptions
-    push_telemetry list_config_resources describe_topic_partitions
+    push_telemetry list_config_resources describe_topic_partitions sasl_handshake sasl_authenticate create_delegation_token
+    renew_delegation_token expire_delegation_token describe_delegation_token describe_user_scram_credentials
+    alter_user_scram_credentials unregister_broker add_raft_voter remove_raft_voter
 }
 
 pub fn codec(api: &Api) -> &'static Codec {
