@@ -17,7 +17,7 @@ use crate::subscription;
 const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
 /// A committed read is compared with the model once in so many turns.
-const COMMITTED_READ_TURNS: usize = 8;
+const COMMITTED_READ_TURNS: u64 = 8;
 const READ_COMMITTED: i8 = 1;
 /// The first version of Fetch that names topics by their ids.
 const FETCH_BY_ID_FROM: i16 = 13;
@@ -134,12 +134,7 @@ impl Sim {
         if !self.model.commits.is_empty() {
             self.audit_offsets()?;
         }
-        if self.dice_of_audit() { self.audit_committed_read() } else { Ok(()) }
-    }
-
-    fn dice_of_audit(&mut self) -> bool {
-        self.next_audit += 1;
-        self.next_audit.is_multiple_of(COMMITTED_READ_TURNS as u64)
+        if self.turn.is_multiple_of(COMMITTED_READ_TURNS) { self.audit_committed_read() } else { Ok(()) }
     }
 
     /// Topics come and go only when somebody has asked for it.
@@ -199,13 +194,19 @@ impl Sim {
         });
         let wanted = wanted.ok_or(format!("{name} is there, and nobody has created it"))?;
         let find = |key: &str| wanted.configs.iter().find(|config| config.name == key);
-        let number = |key, default| {
-            find(key).and_then(|config| config.value.as_deref()?.parse().ok()).unwrap_or(default)
-        };
+        let number =
+            |key, default| find(key).and_then(|config| config.value.as_deref()?.parse().ok()).unwrap_or(default);
         let retention = Retention { ms: number("retention.ms", 604_800_000), bytes: number("retention.bytes", -1) };
         let partitions = (0..shown.partitions.len()).map(|_| Default::default()).collect();
         note!(*self, "{name} {:?} is there", shown.topic_id);
-        self.model.topics.push(Topic { id: shown.topic_id, name, partitions, since: self.turn, until: None, retention });
+        self.model.topics.push(Topic {
+            id: shown.topic_id,
+            name,
+            partitions,
+            since: self.turn,
+            until: None,
+            retention,
+        });
         Ok(())
     }
 
@@ -259,9 +260,12 @@ impl Sim {
         let (start, end) = (offset(EARLIEST), offset(LATEST));
         let known = self.model.partition(place).expect("it was asked for").end;
         ensure!(start > known, "{name}-{} goes from {start} to {end}, but {known} was there", place.1);
-        let topic = fetch::FetchTopic { topic_id: place.0, partitions: vec![wanted(place.1, start)], ..Default::default() };
+        let topic =
+            fetch::FetchTopic { topic_id: place.0, partitions: vec![wanted(place.1, start)], ..Default::default() };
         let request = fetch::Request { topics: vec![topic], ..Default::default() };
-        let Answer::Fetch(mut response) = self.ask(FETCH_BY_ID_FROM, request) else { unreachable!("it is what was asked") };
+        let Answer::Fetch(mut response) = self.ask(FETCH_BY_ID_FROM, request) else {
+            unreachable!("it is what was asked")
+        };
         Ok(response.responses.remove(0).partitions.remove(0))
     }
 
@@ -295,8 +299,11 @@ impl Sim {
             let (start, stable) = (partition.start, partition.stable);
             ensure!(stable == end, "{place:?} is stable up to {stable} only, of {end}");
             for isolation_level in [0, READ_COMMITTED] {
-                let topic =
-                    fetch::FetchTopic { topic_id: place.0, partitions: vec![wanted(place.1, start)], ..Default::default() };
+                let topic = fetch::FetchTopic {
+                    topic_id: place.0,
+                    partitions: vec![wanted(place.1, start)],
+                    ..Default::default()
+                };
                 let request = fetch::Request { isolation_level, topics: vec![topic], ..Default::default() };
                 let Answer::Fetch(response) = self.ask(FETCH_BY_ID_FROM, request) else {
                     unreachable!("it is what was asked")
@@ -359,9 +366,11 @@ impl Sim {
         ensure!(sight.has_arrived(commit.request), "commit {number} is there before it has arrived");
         match commit.producer_id {
             Some(producer_id) => {
-                let ended = self.model.ends.iter().any(|end| {
-                    end.producer_id == producer_id && end.committed && sight.has_arrived(end.request)
-                });
+                let ended = self
+                    .model
+                    .ends
+                    .iter()
+                    .any(|end| end.producer_id == producer_id && end.committed && sight.has_arrived(end.request));
                 ensure!(ended, "commit {number} counts, but its transaction was not committed");
             }
             None => {
@@ -449,7 +458,11 @@ impl Sim {
             ErrorCode::NONE => self.model.judge_acknowledged(batch, answer.base_offset),
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => {
                 let name = &self.model.batches[batch].topic;
-                let changed = self.model.topics.iter().any(|topic| topic.name == *name && (topic.until.is_some() || topic.since > 0));
+                let changed = self
+                    .model
+                    .topics
+                    .iter()
+                    .any(|topic| topic.name == *name && (topic.until.is_some() || topic.since > 0));
                 ensure!(changed, "{name} was never unknown");
                 Ok(())
             }
@@ -586,7 +599,8 @@ impl Sim {
         let member = self.model.instances.get(member_id).map_or(member_id, String::as_str).to_owned();
         let group = self.model.groups.entry(group_id.to_owned()).or_default();
         // A static member may have had an id, of which only the leader has heard.
-        let of_member = |(key, _): &(&(i32, String), _)| key.0 == generation && (key.1 == member || member != member_id);
+        let of_member =
+            |(key, _): &(&(i32, String), _)| key.0 == generation && (key.1 == member || member != member_id);
         let mut assigned = group.assigned.iter().filter(of_member);
         let is_assigned = assigned.any(|(_, assigned)| assigned.contains(&answer.assignment));
         ensure!(is_assigned, "{member} gets what nobody has assigned to it in generation {generation}");

@@ -124,6 +124,8 @@ pub struct Topic {
 pub trait Witness {
     /// Whether a request has arrived whole.
     fn has_arrived(&self, request: RequestId) -> bool;
+    /// Whether a request has arrived whole and has no answer yet, so that it may be what has happened just now.
+    fn is_under_way(&self, request: RequestId) -> bool;
     fn link_of(&self, request: RequestId) -> LinkId;
     fn turn(&self) -> u64;
     /// The latest that the broker's wall clock has ever shown, in milliseconds since 1970.
@@ -399,7 +401,12 @@ impl Model {
         let id = candidates.into_iter().find(matches).ok_or(format!("{at}: nobody has sent this: {header:?}"))?;
         let name = self.topic(place.0).map(|topic| topic.name.as_str()).unwrap_or_default();
         let batch = &self.batches[id];
-        ensure!(batch.topic == name && batch.partition == place.1, "{at}: it was sent to {}-{}", batch.topic, batch.partition);
+        ensure!(
+            batch.topic == name && batch.partition == place.1,
+            "{at}: it was sent to {}-{}",
+            batch.topic,
+            batch.partition
+        );
         let arrived: Vec<_> = batch.requests.iter().copied().filter(|request| witness.has_arrived(*request)).collect();
         ensure!(!arrived.is_empty(), "{at}: it is there before it has arrived");
         let once = batch.requests.len() == 1;
@@ -431,20 +438,21 @@ impl Model {
         let altered = self.alterations.iter().filter(|(request, of, _)| *of == name && witness.has_arrived(*request));
         let retention: Vec<_> = altered.map(|(_, _, retention)| *retention).chain([topic.retention]).collect();
         let end = topic.partitions[place.1 as usize].end;
-        let asked = self.deletions.iter().any(|(request, of, index, offset)| {
-            let reaches = *offset == -1 && start <= end || *offset >= start;
-            *of == name && *index == place.1 && reaches && witness.has_arrived(*request)
-        });
+        let of_place = |(request, of, index, _): &&(RequestId, String, i32, i64)| {
+            *of == name && *index == place.1 && witness.is_under_way(*request)
+        };
+        let offsets = self.deletions.iter().filter(of_place).map(|(_, _, _, offset)| *offset);
+        let asked = offsets.map(|offset| if offset == -1 { end } else { offset }).max().unwrap_or(0);
         let partition = self.partition_mut(place).expect("it was looked up");
         let before = std::mem::replace(&mut partition.start, start);
-        if asked || !partition.gaps.is_empty() {
+        if start <= asked || !partition.gaps.is_empty() {
             return Ok(());
         }
         let kept = |entry: &Entry| -> i64 {
             let behind = partition.entries.iter().filter(|other| other.base > entry.base);
             behind.map(|other| other.bytes.len() as i64).sum()
         };
-        for entry in partition.entries.iter().filter(|entry| entry.last >= before && entry.last < start) {
+        for entry in partition.entries.iter().filter(|entry| entry.last >= before.max(asked) && entry.last < start) {
             let too_old = |retention: &Retention| {
                 retention.ms >= 0 && witness.latest_ms().saturating_sub(entry.timestamp) > retention.ms
             };
@@ -489,9 +497,9 @@ impl Model {
     /// The transactions that were begun before `end` and are still open somewhere, though they have been ended elsewhere.
     pub fn judge_markers(&self, markers: &[Marker], ends_before: &BTreeMap<Place, i64>) -> Result<(), Broken> {
         for marker in markers {
-            let differs = markers.iter().any(|other| {
-                other.producer_id == marker.producer_id && other.committed != marker.committed
-            });
+            let differs = markers
+                .iter()
+                .any(|other| other.producer_id == marker.producer_id && other.committed != marker.committed);
             ensure!(!differs, "the transaction of {} was committed here and aborted there", marker.producer_id);
             for topic in self.alive() {
                 for (partition, index) in topic.partitions.iter().zip(0..) {
@@ -575,7 +583,8 @@ impl Partition {
             if left.is_empty() {
                 break;
             }
-            left = left.strip_prefix(&entry.bytes[..]).ok_or(format!("what is read at {next} is not what is stored"))?;
+            left =
+                left.strip_prefix(&entry.bytes[..]).ok_or(format!("what is read at {next} is not what is stored"))?;
             next = entry.last + 1;
             batches += 1;
         }

@@ -187,7 +187,8 @@ impl Plan {
     }
 
     pub fn retention(configs: &[(&'static str, String)]) -> Retention {
-        let find = |name| configs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.parse().expect("a number"));
+        let find =
+            |name| configs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.parse().expect("a number"));
         Retention { ms: find("retention.ms").unwrap_or(604_800_000), bytes: find("retention.bytes").unwrap_or(-1) }
     }
 

@@ -89,7 +89,10 @@ impl Transactions {
     pub fn invariants(&self) {
         assert_eq!(self.open.len(), self.open_in_order.len());
         assert!(self.open.iter().all(|(id, offset)| self.open_in_order.contains(&(*offset, *id))));
-        assert!(self.aborted.iter().is_sorted_by_key(|aborted| aborted.last_offset), "markers come one after the other");
+        assert!(
+            self.aborted.iter().is_sorted_by_key(|aborted| aborted.last_offset),
+            "markers come one after the other"
+        );
         assert!(self.aborted.iter().all(|aborted| aborted.first_offset < aborted.last_offset));
     }
 

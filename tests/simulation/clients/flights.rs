@@ -113,7 +113,13 @@ impl Flights {
     }
 
     /// An answer has come.
-    pub fn land(&mut self, sim: &Sim, id: i64, request: RequestId, answer: &produce::Response) -> Result<Landing, Broken> {
+    pub fn land(
+        &mut self,
+        sim: &Sim,
+        id: i64,
+        request: RequestId,
+        answer: &produce::Response,
+    ) -> Result<Landing, Broken> {
         let Some(index) = self.list.iter().position(|flight| flight.request == Some(request)) else {
             return Ok(Landing::Good);
         };

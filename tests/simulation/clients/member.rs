@@ -32,8 +32,7 @@ pub struct Manner {
 
 impl Manner {
     pub fn new(sim: &mut Sim) -> Self {
-        let protocols =
-            [vec![EAGER], vec![COOPERATIVE], vec![EAGER, COOPERATIVE]][sim.dice.below(3)].clone();
+        let protocols = [vec![EAGER], vec![COOPERATIVE], vec![EAGER, COOPERATIVE]][sim.dice.below(3)].clone();
         let (session_ms, rebalance_ms) = (sim.dice.pick(&[400, 3_000, 30_000]), sim.dice.pick(&[300, 3_000, 60_000]));
         Self { protocols, session_ms, rebalance_ms }
     }
@@ -226,11 +225,8 @@ impl Member {
             group_instance_id: self.instance_id.clone(),
             ..Default::default()
         };
-        let request = leave_group::Request {
-            group_id: GROUP.to_owned(),
-            member_id: self.id.clone(),
-            members: vec![identity],
-        };
+        let request =
+            leave_group::Request { group_id: GROUP.to_owned(), member_id: self.id.clone(), members: vec![identity] };
         let version = sim.version(self.low(3), 5);
         self.ask(sim, version, request);
         self.forget();
@@ -348,9 +344,8 @@ impl Member {
         if !self.cooperative {
             self.outside(true);
         }
-        let subscribed = |member: &JoinGroupResponseMember| {
-            (member.member_id.clone(), subscription::owned(&member.metadata))
-        };
+        let subscribed =
+            |member: &JoinGroupResponseMember| (member.member_id.clone(), subscription::owned(&member.metadata));
         self.phase = match answer.skip_assignment {
             true => Phase::Joined(Vec::new()),
             false => Phase::Joined(answer.members.iter().map(subscribed).collect()),

@@ -38,8 +38,7 @@ const NOISE: [&[u8]; 6] = [
 
 impl Rude {
     pub fn new(sim: &mut Sim, index: usize) -> Self {
-        let habit =
-            sim.dice.pick(&[Habit::Knocks, Habit::Hesitates, Habit::Babbles, Habit::Floods, Habit::Overdraws]);
+        let habit = sim.dice.pick(&[Habit::Knocks, Habit::Hesitates, Habit::Babbles, Habit::Floods, Habit::Overdraws]);
         let name = if matches!(habit, Habit::Overdraws) { "slow".to_owned() } else { format!("rude-{index}") };
         Self { channel: channel(sim, name), habit }
     }

@@ -157,12 +157,8 @@ impl Transactional {
     }
 
     fn end(&mut self, sim: &mut Sim, (id, epoch): (i64, i16), committed: bool) {
-        let request = end_txn::Request {
-            transactional_id: self.id.clone(),
-            producer_id: id,
-            producer_epoch: epoch,
-            committed,
-        };
+        let request =
+            end_txn::Request { transactional_id: self.id.clone(), producer_id: id, producer_epoch: epoch, committed };
         let version = if self.modern { 5 } else { sim.version(0, 4) };
         self.asked = Some(sim.send(&mut self.channel, version, request, Note::Nothing));
     }
@@ -273,7 +269,11 @@ impl Actor for Transactional {
         if self.asked.is_some() {
             return Ok(());
         }
-        if self.is_started() { self.go_on(sim) } else { self.init(sim) }
+        if self.is_started() {
+            self.go_on(sim)
+        } else {
+            self.init(sim)
+        }
         Ok(())
     }
 }

@@ -143,7 +143,8 @@ impl Script<'_> {
         };
         if let Some(answer) = answer {
             let partition = &answer.responses[0].partition_responses[0];
-            let known = |offset| self.topics[topic].iter().any(|topic| topic.stored.iter().any(|(base, _)| *base == offset));
+            let known =
+                |offset| self.topics[topic].iter().any(|topic| topic.stored.iter().any(|(base, _)| *base == offset));
             match partition.error_code {
                 ErrorCode::NONE if end_now == end => assert!(known(partition.base_offset), "a batch that came before"),
                 ErrorCode::NONE => assert_eq!(partition.base_offset, end),

@@ -251,8 +251,7 @@ impl<'a> Script<'a> {
         }
         let now = Now { instant: Instant::now(), unix_ms: 1_700_000_000_000 };
         let clock = Rc::new(Cell::new(now.instant));
-        let network =
-            Network { waiting: VecDeque::new(), failing: VecDeque::new(), watched: Vec::new(), clock };
+        let network = Network { waiting: VecDeque::new(), failing: VecDeque::new(), watched: Vec::new(), clock };
         let budget = Budget::new(MEMORY_BYTES);
         let reactor = Reactor::new(network, config, budget.clone(), 1, now);
         let input = Input::new(bytes);
