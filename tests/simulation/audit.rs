@@ -17,7 +17,7 @@ use crate::subscription;
 const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
 /// A committed read is compared with the model once in so many turns.
-const COMMITTED_READ_TURNS: usize = 8;
+const COMMITTED_READ_TURNS: u64 = 8;
 const READ_COMMITTED: i8 = 1;
 /// The first version of Fetch that names topics by their ids.
 const FETCH_BY_ID_FROM: i16 = 13;
@@ -134,12 +134,7 @@ impl Sim {
         if !self.model.commits.is_empty() {
             self.audit_offsets()?;
         }
-        if self.dice_of_audit() { self.audit_committed_read() } else { Ok(()) }
-    }
-
-    fn dice_of_audit(&mut self) -> bool {
-        self.next_audit += 1;
-        self.next_audit.is_multiple_of(COMMITTED_READ_TURNS as u64)
+        if self.turn.is_multiple_of(COMMITTED_READ_TURNS) { self.audit_committed_read() } else { Ok(()) }
     }
 
     /// Topics come and go only when somebody has asked for it.

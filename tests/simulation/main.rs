@@ -42,6 +42,8 @@ use crate::sim::Counts;
 /// How many seeds there are without being asked for more.
 const SEEDS: u64 = 60;
 const THREADS: usize = 2;
+/// How many seeds are run twice, to see that they are the same.
+const REPEATED: u64 = 15;
 
 fn variable(name: &str) -> Option<u64> {
     let value = env::var(name).ok()?;
@@ -107,6 +109,14 @@ fn seeds() {
     );
     say(&summary);
     write_summary(&summary);
+}
+
+/// Nothing but the seed has a part in a run: no order of a `HashMap`, no clock.
+#[test]
+fn a_seed_gives_the_same_run_each_time() {
+    for seed in 0..REPEATED {
+        assert_eq!(run::run(seed, false), run::run(seed, false), "seed {seed}");
+    }
 }
 
 /// Leaves the summary where a table can be made of it.

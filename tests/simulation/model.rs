@@ -124,6 +124,8 @@ pub struct Topic {
 pub trait Witness {
     /// Whether a request has arrived whole.
     fn has_arrived(&self, request: RequestId) -> bool;
+    /// Whether a request has arrived whole and has no answer yet, so that it may be what has happened just now.
+    fn is_under_way(&self, request: RequestId) -> bool;
     fn link_of(&self, request: RequestId) -> LinkId;
     fn turn(&self) -> u64;
     /// The latest that the broker's wall clock has ever shown, in milliseconds since 1970.
@@ -436,20 +438,21 @@ impl Model {
         let altered = self.alterations.iter().filter(|(request, of, _)| *of == name && witness.has_arrived(*request));
         let retention: Vec<_> = altered.map(|(_, _, retention)| *retention).chain([topic.retention]).collect();
         let end = topic.partitions[place.1 as usize].end;
-        let asked = self.deletions.iter().any(|(request, of, index, offset)| {
-            let reaches = *offset == -1 && start <= end || *offset >= start;
-            *of == name && *index == place.1 && reaches && witness.has_arrived(*request)
-        });
+        let of_place = |(request, of, index, _): &&(RequestId, String, i32, i64)| {
+            *of == name && *index == place.1 && witness.is_under_way(*request)
+        };
+        let offsets = self.deletions.iter().filter(of_place).map(|(_, _, _, offset)| *offset);
+        let asked = offsets.map(|offset| if offset == -1 { end } else { offset }).max().unwrap_or(0);
         let partition = self.partition_mut(place).expect("it was looked up");
         let before = std::mem::replace(&mut partition.start, start);
-        if asked || !partition.gaps.is_empty() {
+        if start <= asked || !partition.gaps.is_empty() {
             return Ok(());
         }
         let kept = |entry: &Entry| -> i64 {
             let behind = partition.entries.iter().filter(|other| other.base > entry.base);
             behind.map(|other| other.bytes.len() as i64).sum()
         };
-        for entry in partition.entries.iter().filter(|entry| entry.last >= before && entry.last < start) {
+        for entry in partition.entries.iter().filter(|entry| entry.last >= before.max(asked) && entry.last < start) {
             let too_old = |retention: &Retention| {
                 retention.ms >= 0 && witness.latest_ms().saturating_sub(entry.timestamp) > retention.ms
             };

@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -115,13 +116,15 @@ pub enum Received {
 }
 
 /// What a run has come to.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     pub requests: u64,
     pub answers: u64,
     pub turns: u64,
     pub batches: u64,
     pub connections: u64,
+    /// Follows from every byte of every answer.
+    pub digest: u64,
 }
 
 impl Counts {
@@ -131,6 +134,12 @@ impl Counts {
         self.turns += other.turns;
         self.batches += other.batches;
         self.connections += other.connections;
+    }
+
+    fn digest(&mut self, frame: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        (self.digest, frame).hash(&mut hasher);
+        self.digest = hasher.finish();
     }
 }
 
@@ -153,7 +162,6 @@ pub struct Sim {
     pub(crate) stop_at: Option<Instant>,
     /// Requests that may create, delete or grow topics, and are not answered yet.
     pub(crate) topic_changes: Vec<RequestId>,
-    pub(crate) next_audit: u64,
     /// Clients that have come to be in the middle of the run.
     pub newborn: Crew,
 }
@@ -197,7 +205,6 @@ impl Sim {
             asleep: false,
             stop_at: None,
             topic_changes: Vec::new(),
-            next_audit: 0,
             newborn: Crew::new(),
         };
         note!(sim, "seed {seed}: {:?}", sim.plan);
@@ -429,6 +436,7 @@ impl Sim {
     }
 
     fn on_answer(&mut self, link: LinkId, frame: Bytes) -> Result<(), Broken> {
+        self.counts.digest(&frame);
         let side = &mut self.sides[link];
         let Some(id) = side.unanswered.pop_front() else {
             return Err(format!("link {link}: nobody has asked for this"));
@@ -609,6 +617,10 @@ impl Witness for Sight<'_> {
         // What is being sent just now is in no list yet.
         let Some(request) = self.requests.get(request) else { return false };
         request.end <= self.net.borrow().read(request.link)
+    }
+
+    fn is_under_way(&self, request: RequestId) -> bool {
+        self.has_arrived(request) && self.requests[request].answered.is_none()
     }
 
     fn link_of(&self, request: RequestId) -> LinkId {
