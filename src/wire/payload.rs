@@ -18,6 +18,9 @@ use bytes::Bytes;
 
 use crate::budget::{Budget, Share};
 
+/// A buffer of which more than one of so many parts was not needed is made smaller.
+const WORTH_SHRINKING: usize = 8;
+
 /// A buffer that is appended to while others still read its older parts.
 pub type SharedBuffer = Rc<RefCell<Buffer>>;
 
@@ -45,10 +48,13 @@ impl Buffer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Gives back the memory behind the last byte: nothing more is appended.
+    /// Nothing more is appended: gives back the memory behind the last byte, if it is worth it. A little less memory than the
+    /// next buffer needs is of use to nobody when it comes free, and such pieces would become more and more.
     pub fn close(&mut self) {
-        self.bytes.shrink_to_fit();
-        self.share.set(self.bytes.len());
+        if self.capacity() - self.bytes.len() > self.capacity() / WORTH_SHRINKING {
+            self.bytes.shrink_to_fit();
+            self.share.set(self.bytes.len());
+        }
     }
 }
 

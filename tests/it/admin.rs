@@ -101,7 +101,7 @@ fn partitions_are_created_for_each_topic_on_its_own() {
     assert_eq!(create_partitions(driver, &request), expect.map(|(name, outcome)| (name.to_owned(), outcome)));
 }
 
-fn delete_records(driver: &mut Driver, topic: &str, partition_index: i32, offset: i64) -> (i64, ErrorCode) {
+pub fn delete_records(driver: &mut Driver, topic: &str, partition_index: i32, offset: i64) -> (i64, ErrorCode) {
     let partition = delete_records::DeleteRecordsPartition { partition_index, offset };
     let topic = delete_records::DeleteRecordsTopic { name: topic.to_owned(), partitions: vec![partition] };
     let request = delete_records::Request { topics: vec![topic], timeout_ms: 0 };
@@ -670,6 +670,22 @@ fn a_broker_that_runs_is_not_forgotten() {
         assert_eq!(response.error_code, expect, "{broker_id}");
     }
     assert_eq!(driver.ask(connection, 2, &describe_cluster::Request::default()).brokers.len(), 1);
+}
+
+#[test]
+fn older_versions_tell_of_each_feature() {
+    let driver = &mut Driver::default();
+    let connection = driver.connect();
+    let feature = "transaction.version".to_owned();
+    let update =
+        update_features::FeatureUpdateKey { feature, max_version_level: 2, upgrade_type: 1, ..Default::default() };
+    let request = update_features::Request { feature_updates: vec![update], ..Default::default() };
+    for version in 0..=2 {
+        let results = driver.ask(connection, version, &request).results;
+        let results: Vec<_> = results.iter().map(|result| (result.feature.as_str(), result.error_code)).collect();
+        let expect = [("transaction.version", ErrorCode::NONE)];
+        assert_eq!(results, if version < 2 { &expect[..] } else { &[] }, "v{version}");
+    }
 }
 
 #[test]

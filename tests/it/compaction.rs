@@ -178,6 +178,29 @@ fn a_batch_keeps_what_is_left_of_it() {
 }
 
 #[test]
+fn records_keep_the_time_of_their_appending() {
+    let driver = &mut driver();
+    let topic = topic(driver, &[("message.timestamp.type", "LogAppendTime")]);
+    let appended = produce_bytes(driver, 13, &topic, 0, {
+        let records = [("a", Some("1")), ("b", Some("2")), ("a", Some("3"))];
+        batch_of(&records, FIRST_TIMESTAMP).encode()
+    });
+    let time = appended.log_append_time_ms;
+    assert!(time > FIRST_TIMESTAMP + 2, "it is the broker's");
+    driver.advance_ms(10);
+    fill(driver, &topic);
+    settle(driver);
+    assert_eq!(offsets(driver, &topic)[..2], [1, 2]);
+    let header = BatchHeader::parse(&fetched(driver, &topic, 0, 0)).expect("a batch");
+    assert_eq!((header.base_offset, header.count, header.max_timestamp), (0, 2, time));
+    // The record that a time finds has that time too, whatever its producer's clock said.
+    for (wanted, expect) in [(FIRST_TIMESTAMP, (time, 1)), (time, (time, 1)), (time + 1, (time + 10, 3))] {
+        let found = list_offset(driver, 8, &topic, 0, wanted);
+        assert_eq!((found.timestamp, found.offset), expect, "{wanted}");
+    }
+}
+
+#[test]
 fn a_deletion_is_told_for_a_while() {
     let driver = &mut driver();
     let topic = topic(driver, &[("delete.retention.ms", "60000")]);

@@ -5,6 +5,7 @@ use kafka_rs::wire::messages::list_offsets::{
 };
 
 use super::*;
+use crate::admin::delete_records;
 use crate::requests::list_offset;
 
 const LATEST: i64 = -1;
@@ -139,6 +140,21 @@ fn a_batch_that_promises_more_than_it_holds_is_passed_over() {
     produce(driver, &topic, 0, &Batch::at(&[(100, "b")]));
     assert_eq!(found(driver, &topic, 50), (100, 1));
     assert_eq!(found(driver, &topic, 400), (-1, -1));
+}
+
+#[test]
+fn records_that_were_deleted_are_not_the_newest() {
+    let driver = &mut Driver::default();
+    let topic = create_topic(driver, "orders", 1);
+    for time in [30, 90, 60, 50] {
+        produce(driver, &topic, 0, &Batch::at(&[(time, "a"), (time + 1, "b")]));
+    }
+    assert_eq!(found(driver, &topic, MAX_TIMESTAMP), (91, 3));
+    // The log now begins in the middle of a batch, and of what lies together in memory.
+    for (start, expect) in [(3, (91, 3)), (4, (61, 5)), (7, (51, 7)), (8, (-1, -1))] {
+        assert_eq!(delete_records(driver, "orders", 0, start), (start, ErrorCode::NONE));
+        assert_eq!(found(driver, &topic, MAX_TIMESTAMP), expect, "from {start}");
+    }
 }
 
 #[test]
