@@ -10,7 +10,7 @@ use kafka_rs::wire::record_batch::BatchHeader;
 
 use crate::exchange::{Answer, Ask};
 use crate::model::{Broken, Place, RequestId, Retention, Topic, Witness, ensure};
-use crate::plan::Plan;
+use crate::plan::{Plan, TopicPlan};
 use crate::sim::{FetchNote, Note, Sight, Sim, note, records};
 use crate::subscription;
 
@@ -40,7 +40,7 @@ impl Sim {
     /// The topics that there are before the first client comes.
     pub fn create_topics(&mut self) {
         let topics = self.plan.topics.clone();
-        let topic = |(index, (partitions, configs)): (usize, &(usize, Vec<(&'static str, String)>))| {
+        let topic = |(index, (partitions, configs)): (usize, &TopicPlan)| {
             let config = |(name, value): &(&'static str, String)| create_topics::CreatableTopicConfig {
                 name: (*name).to_owned(),
                 value: Some(value.clone()),

@@ -23,12 +23,15 @@ pub struct Crowd {
     pub rude: usize,
 }
 
+/// A topic that there is from the beginning: its partitions, and what is set for it.
+pub type TopicPlan = (usize, Vec<(&'static str, String)>);
+
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub faults: Faults,
     pub steps: usize,
     pub crowd: Crowd,
-    pub topics: Vec<(usize, Vec<(&'static str, String)>)>,
+    pub topics: Vec<TopicPlan>,
     pub memory_bytes: usize,
     /// The longest pause between two steps in which nothing happens.
     pace_ms: u64,
@@ -132,7 +135,7 @@ impl Plan {
     }
 
     /// A topic's partitions and what is set for it.
-    fn topic(dice: &mut Dice) -> (usize, Vec<(&'static str, String)>) {
+    fn topic(dice: &mut Dice) -> TopicPlan {
         let mut configs = Vec::new();
         let mut choose = |name, values: &[&str]| {
             let value = dice.pick(values);

@@ -11,9 +11,15 @@ const UNDER_WAY: i32 = 200;
 /// Late requests come to the broker when their producer has sent them again long ago.
 const STALLS: Stalls = Stalls { ms: 1500, late_requests: true };
 
+/// What one partition gave: offsets and values.
+type Read = Vec<(i64, String)>;
+
+/// The partition and the offset of a record that was acknowledged, or the error that it ended with.
+type Outcome = Result<(i32, i64), String>;
+
 /// Where each message went, by its number; nothing while that is open. Two outcomes of a message would be one too many.
 #[derive(Default)]
-struct Acks(Mutex<BTreeMap<usize, Vec<Result<(i32, i64), String>>>>);
+struct Acks(Mutex<BTreeMap<usize, Vec<Outcome>>>);
 
 impl ClientContext for Acks {}
 
@@ -61,7 +67,7 @@ fn write(stage: &Stage, name: usize, extra: &[(&str, &str)]) -> Acknowledged {
     producer.flush(RECOVERY).expect("every message has its outcome");
     let acks = producer.context().0.lock().expect("nobody panics with it").clone();
     assert_eq!(acks.len(), sent);
-    let place = |(number, outcomes): (usize, Vec<Result<(i32, i64), String>>)| match outcomes.as_slice() {
+    let place = |(number, outcomes): (usize, Vec<Outcome>)| match outcomes.as_slice() {
         [Ok(place)] => *place,
         other => panic!("what became of message {number} of producer {name}: {other:?}"),
     };
@@ -78,7 +84,7 @@ fn of_producer(records: &[(i64, String)], name: usize) -> Vec<(i64, usize)> {
 }
 
 /// Lets producers write through the faults, and gives what they were told and what there is.
-fn run(name: &'static str, extra: &[(&str, &str)]) -> (Stage, Vec<Acknowledged>, Vec<Vec<(i64, String)>>) {
+fn run(name: &'static str, extra: &[(&str, &str)]) -> (Stage, Vec<Acknowledged>, Vec<Read>) {
     let stage = Stage::new(name, STALLS);
     stage.proxy.set_calm(false);
     let told: Vec<_> = thread::scope(|scope| {

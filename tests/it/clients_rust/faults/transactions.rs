@@ -70,7 +70,7 @@ fn transact(producer: &Transactional, name: usize, number: usize) -> Outcome {
             return abort(producer);
         }
     }
-    if number % ABORTED == 0 {
+    if number.is_multiple_of(ABORTED) {
         return abort(producer);
     }
     wait_longer("the end of a transaction", || match producer.commit_transaction(CALL) {
