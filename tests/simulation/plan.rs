@@ -83,7 +83,7 @@ impl Plan {
         };
         choose("turn.max.requests", &["", "", "1", "2"]);
         choose("turn.max.accepts", &["", "", "1"]);
-        choose("turn.max.bytes", &["", "", "1", "100", "5000"]);
+        choose("turn.max.bytes", &["", "", "100", "5000"]);
         choose("max.connections", &["", "", "", "5"]);
         choose("max.connections.per.ip", &["", "", "", "3"]);
         choose("connections.max.idle.ms", &["", "", "3000"]);

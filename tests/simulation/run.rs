@@ -11,7 +11,7 @@ use crate::model::{Broken, ensure};
 use crate::sim::{Counts, Sim, note};
 
 /// How many steps it takes at most until nothing moves any more.
-const CALM_STEPS_MAX: usize = 20_000;
+const CALM_STEPS_MAX: usize = 100_000;
 /// In so many hops of so many milliseconds everything that waits comes to its end.
 const HOPS: usize = 30;
 const HOP_MS: u64 = 60_000;
