@@ -12,44 +12,69 @@
 //! ```
 //!
 //! The reserve keeps the broker alive when the logs are full: what reads, deletes or describes records is still served.
+//!
+//! Memory that logs have let go of waits here for the next log that needs some: see [`Pieces`].
 
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::pieces::Pieces;
+
 /// The part of the budget that logs leave alone: one of so many.
 const RESERVED_PART: usize = 8;
+/// As much memory may wait to be used again as one of so many parts of what is held.
+const WAITING_PART: usize = 2;
 
 /// All memory that is held, and how much it may become. Clones belong to the same budget.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    held: Rc<Cell<usize>>,
+    ledger: Rc<Ledger>,
+}
+
+/// What a budget and its shares have in common.
+#[derive(Debug)]
+struct Ledger {
+    held: Cell<usize>,
     limit: usize,
+    pieces: Pieces,
+}
+
+impl Ledger {
+    fn room(&self) -> usize {
+        self.limit.saturating_sub(self.held.get())
+    }
 }
 
 impl Budget {
     /// `limit` is in bytes.
     pub fn new(limit: usize) -> Self {
-        Self { held: Rc::default(), limit }
+        Self { ledger: Rc::new(Ledger { held: Cell::new(0), limit, pieces: Pieces::default() }) }
     }
 
     /// The bytes of all shares.
     pub fn held(&self) -> usize {
-        self.held.get()
+        self.ledger.held.get()
     }
 
     /// How many bytes more may be held.
     pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.held())
+        self.ledger.room()
     }
 
     /// How many bytes more may be held by logs.
     pub fn room_for_logs(&self) -> usize {
-        self.room().saturating_sub(self.limit / RESERVED_PART)
+        self.room().saturating_sub(self.ledger.limit / RESERVED_PART)
     }
 
     /// A part of the budget that is empty yet.
     pub fn share(&self) -> Share {
-        Share { held: Rc::clone(&self.held), bytes: 0 }
+        Share { ledger: Rc::clone(&self.ledger), bytes: 0 }
+    }
+
+    /// Where logs get their memory from. What waits there is no client's and is not counted as held; it never takes more than
+    /// the budget has left.
+    pub fn pieces(&self) -> &Pieces {
+        &self.ledger.pieces
     }
 }
 
@@ -63,7 +88,7 @@ impl Default for Budget {
 /// What one holder has of a [`Budget`]. It is given back when this is dropped.
 #[derive(Debug)]
 pub struct Share {
-    held: Rc<Cell<usize>>,
+    ledger: Rc<Ledger>,
     bytes: usize,
 }
 
@@ -72,10 +97,17 @@ impl Share {
         self.bytes
     }
 
+    /// The pieces of the budget that this is a share of.
+    pub fn pieces(&self) -> &Pieces {
+        &self.ledger.pieces
+    }
+
     /// From now on the holder has so many bytes.
     pub fn set(&mut self, bytes: usize) {
-        self.held.set(self.held.get() - self.bytes + bytes);
+        let held = self.ledger.held.get() - self.bytes + bytes;
+        self.ledger.held.set(held);
         self.bytes = bytes;
+        self.ledger.pieces.keep(self.ledger.room().min(held / WAITING_PART));
     }
 }
 
@@ -103,5 +135,19 @@ mod tests {
         assert_eq!((budget.room(), budget.room_for_logs()), (0, 0));
         drop(two);
         assert_eq!(budget.held(), 0);
+    }
+
+    #[test]
+    fn memory_waits_while_little_of_it_does_and_nobody_else_needs_it() {
+        const PIECE: usize = 1 << 10;
+        let budget = Budget::new(10 * PIECE);
+        let mut share = budget.share();
+        let waiting_with = |held| {
+            (0..10).for_each(|_| budget.pieces().give(Pieces::default().take(PIECE)));
+            share.set(held);
+            budget.pieces().waiting_bytes()
+        };
+        let waiting = [0, 2, 5, 8, 10, 12, 6, 3, 1].map(|pieces| pieces * PIECE).map(waiting_with);
+        assert_eq!(waiting, [0, 1, 2, 2, 0, 0, 3, 1, 0].map(|pieces| pieces * PIECE));
     }
 }

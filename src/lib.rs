@@ -15,7 +15,7 @@
 //! - [`wire`]: the protocol's bytes. `wire/schema.rs` has the macro that makes a struct of each message,
 //!   `wire/record_batch.rs` the format that records travel and rest in.
 //! - [`config`]: what can be set, under Kafka's names.
-//! - [`budget`]: the count of all the memory that is held for clients.
+//! - [`budget`]: the count of all the memory that is held for clients; [`pieces`]: the large memory of logs, used again.
 //!
 //! # One request's journey
 //!
@@ -50,6 +50,7 @@ pub mod broker;
 pub mod budget;
 pub mod config;
 pub mod net;
+pub mod pieces;
 pub mod wire;
 
 pub use broker::Broker;

@@ -11,12 +11,14 @@
 //! ```
 
 use std::cell::{Ref, RefCell};
+use std::mem;
 use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
 
 use bytes::Bytes;
 
 use crate::budget::{Budget, Share};
+use crate::pieces::Piece;
 
 /// A buffer of which more than one of so many parts was not needed is made smaller.
 const WORTH_SHRINKING: usize = 8;
@@ -27,15 +29,15 @@ pub type SharedBuffer = Rc<RefCell<Buffer>>;
 /// Memory of a fixed size that fills up. It counts as held, whole, until the last one who reads it has let go of it.
 #[derive(Debug)]
 pub struct Buffer {
-    bytes: Vec<u8>,
+    piece: Piece,
     share: Share,
 }
 
 impl Buffer {
     pub fn with_capacity(capacity: usize, budget: &Budget) -> Self {
-        let mut share = budget.share();
+        let (piece, mut share) = (budget.pieces().take(capacity), budget.share());
         share.set(capacity);
-        Self { bytes: Vec::with_capacity(capacity), share }
+        Self { piece, share }
     }
 
     pub fn capacity(&self) -> usize {
@@ -44,17 +46,22 @@ impl Buffer {
 
     /// Appends bytes, for which there must be room: a buffer never moves.
     pub fn push(&mut self, bytes: &[u8]) {
-        assert!(self.bytes.len() + bytes.len() <= self.capacity(), "a buffer never moves");
-        self.bytes.extend_from_slice(bytes);
+        self.piece.push(bytes);
     }
 
     /// Nothing more is appended: gives back the memory behind the last byte, if it is worth it. A little less memory than the
     /// next buffer needs is of use to nobody when it comes free, and such pieces would become more and more.
     pub fn close(&mut self) {
-        if self.capacity() - self.bytes.len() > self.capacity() / WORTH_SHRINKING {
-            self.bytes.shrink_to_fit();
-            self.share.set(self.bytes.len());
+        if self.capacity() - self.len() > self.capacity() / WORTH_SHRINKING {
+            self.piece.shrink();
+            self.share.set(self.len());
         }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.share.pieces().give(mem::take(&mut self.piece));
     }
 }
 
@@ -62,13 +69,13 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        &self.piece
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        &mut self.piece
     }
 }
 

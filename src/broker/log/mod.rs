@@ -31,6 +31,12 @@ use crate::config::topic::TopicSettings;
 use crate::wire::payload::{Payload, SharedBuffer};
 use crate::wire::record_batch::{BatchHeader, TimestampType};
 
+/// The first chunk of a log is small, so that ten thousand idle partitions cost little.
+const CHUNK_BYTES_MIN: usize = 16 << 10;
+/// Each further chunk is about as large as all of the log, up to this: a few times the longest batch that topics take by
+/// default, so that what is left at the end of a chunk, too short for the next batch, is a small part of it.
+const CHUNK_BYTES_MAX: usize = 8 << 20;
+
 /// A record's place in the log and in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimestampAndOffset {
@@ -143,8 +149,7 @@ impl Log {
 
     /// Whether there is memory for so many bytes more.
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        let last = self.segments.back().and_then(|active| active.chunks.last());
-        last.is_some_and(|chunk| chunk.has_room_for(bytes)) || bytes <= self.budget.room_for_logs()
+        self.segments.back().is_some_and(|active| active.has_room_for(bytes)) || bytes <= self.budget.room_for_logs()
     }
 
     /// The memory that its batches lie in.
@@ -164,18 +169,27 @@ impl Log {
         let base_offset = self.end_offset;
         let next_offset = base_offset + i64::from(header.last_offset_delta) + 1;
         let timestamp = time.max_timestamp;
-        let capacity = self.segments.back().and_then(|active| active.chunks.last()).map(Chunk::capacity);
         let active = self.segments.back_mut();
         if active.as_ref().is_none_or(|active| active.must_roll(batch.len(), timestamp, next_offset - 1, rolling)) {
             active.into_iter().for_each(Segment::close);
             self.segments.push_back(Segment::new(base_offset, timestamp, rolling.now_ms));
         }
+        let chunk_bytes = self.chunk_bytes(batch.len(), rolling.segment_bytes);
         let active = self.segments.back_mut().expect("there is one now");
-        active.make_room(batch.len(), base_offset, capacity, &self.budget);
+        active.chunks.extend(chunk_bytes.map(|bytes| Chunk::new(base_offset, bytes, &self.budget)));
         active.append(batch, header, base_offset, leader_epoch, time);
         active.last_append_ms = rolling.now_ms;
         self.end_offset = next_offset;
         base_offset
+    }
+
+    /// How large a chunk the active segment needs for a batch, if there is no room for it: no larger than what the segment may
+    /// still take, and than there is memory for.
+    fn chunk_bytes(&self, batch_bytes: usize, segment_bytes: usize) -> Option<usize> {
+        let active = self.segments.back().filter(|active| !active.has_room_for(batch_bytes))?;
+        let wanted = self.bytes().next_power_of_two().clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
+        let useful = segment_bytes.saturating_sub(active.length).min(self.budget.room_for_logs());
+        Some(wanted.min(useful).max(batch_bytes))
     }
 
     /// The batches from `offset` on and in front of `up_to`, as many as `max_bytes` holds. The first one comes with all its

@@ -5,21 +5,9 @@
 //! enough; then another one begins. Retention deletes segments, and compaction works on those that are not active.
 
 use super::chunk::Chunk;
-use super::{BatchTime, Rolling};
+use super::{BatchTime, CHUNK_BYTES_MAX, Rolling};
 use crate::budget::Budget;
 use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP};
-
-/// The first chunk of a log is small, so that ten thousand idle partitions cost little.
-const CHUNK_BYTES_MIN: usize = 16 << 10;
-/// Each further chunk is twice as large as the one before, up to this.
-pub(super) const CHUNK_BYTES_MAX: usize = 1 << 20;
-
-/// How large the chunk becomes that begins with a batch, behind one of `before` bytes: no larger than there is room for, if
-/// the batch fits.
-fn next_capacity(before: Option<usize>, batch_bytes: usize, budget: &Budget) -> usize {
-    let next = before.map_or(CHUNK_BYTES_MIN, |before| (before * 2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX));
-    next.min(budget.room_for_logs()).max(batch_bytes)
-}
 
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -61,12 +49,9 @@ impl Segment {
             || last_offset - self.base_offset > i64::from(i32::MAX)
     }
 
-    /// Sees to it that the last chunk has room for a batch. Should there be need for another one, `before` is the size of the
-    /// log's last chunk.
-    pub fn make_room(&mut self, bytes: usize, base_offset: i64, before: Option<usize>, budget: &Budget) {
-        if self.chunks.last().is_none_or(|chunk| !chunk.has_room_for(bytes)) {
-            self.chunks.push(Chunk::new(base_offset, next_capacity(before, bytes, budget), budget));
-        }
+    /// Whether the last chunk has room for so many bytes.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.chunks.last().is_some_and(|chunk| chunk.has_room_for(bytes))
     }
 
     /// Appends a batch for which there is room.
