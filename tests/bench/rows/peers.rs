@@ -42,7 +42,8 @@ pub static KFAKE: Row = Row {
     run: |lab| against(lab, &KFAKE, "kfake", peers::kfake, [1.0 / 3.0; 3]),
 };
 
-/// The broker against a peer: CPU per GB produced, the same fetched, and the round trip.
+/// The broker against a peer: CPU per GB produced, the same fetched, and the round trip; and the limit's round trip against the
+/// peer's, which tells how much of that time no server can save.
 fn against(lab: &mut Lab, row: &Row, peer: &str, start: fn(&Lab) -> Outcome<Server>, goals: [f64; 3]) -> Outcome<()> {
     let started = match start(lab) {
         Ok(server) => server,
@@ -56,13 +57,18 @@ fn against(lab: &mut Lab, row: &Row, peer: &str, start: fn(&Lab) -> Outcome<Serv
     lab.say(&format!("warming up {peer}"));
     theirs.warm_up(WARM_UP)?;
     ours.warm_up(WARM_UP / 16)?;
+    let mut limit = lab.sink(ROUND_TRIPS, Shape::One)?;
     let (mut ours, mut theirs) = (|| ours.round(), || theirs.round());
-    let [ours, theirs] = contest(lab.rounds(), [&mut ours, &mut theirs])?;
+    let mut limit = || Ok([f64::NAN, f64::NAN, median(&limit.round_trips(ROUND_TRIPS_PER_ROUND)?.1)]);
+    let [ours, theirs, [_, _, limit]] = contest(lab.rounds(), [&mut ours, &mut theirs, &mut limit])?;
     let works = ["CPU per GB produced, 1 MB requests", "CPU per GB fetched, 1 MiB answers", "round trip p50"];
     for (((work, goal), ours), theirs) in works.into_iter().zip(goals).zip(&ours).zip(&theirs) {
         let work = format!("against {peer}: {work}");
         lab.figures.push(Figure::ratio(row.name, work, Goal::AtMost(goal), ours, theirs));
     }
+    let work = format!("against {peer}: round trip p50 of the bare sink");
+    let [_, _, round_trips] = &theirs;
+    lab.figures.push(Figure::ratio(row.name, work, Goal::None, &limit, round_trips));
     Ok(())
 }
 
