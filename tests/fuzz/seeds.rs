@@ -10,7 +10,7 @@ use kafka_rs::broker::api::APIS;
 use kafka_rs::wire::{Field, Writer, messages};
 use kafka_rs_fuzz::driver::Exchange;
 use kafka_rs_fuzz::records::{Batch, Record};
-use kafka_rs_fuzz::targets::decode::{RESPONSE, codec};
+use kafka_rs_fuzz::targets::decode::{self, codec};
 
 #[path = "../it/codec/maker.rs"]
 #[allow(dead_code, reason = "it can do more than is needed here")]
@@ -46,23 +46,18 @@ fn write(folder: &Path, inputs: Vec<Vec<u8>>) -> io::Result<()> {
     inputs.iter().enumerate().try_for_each(|(index, input)| fs::write(folder.join(format!("seed-{index}")), input))
 }
 
-/// A message of each API in each version and direction.
+/// Messages of each API in each version and direction.
 fn decode() -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
-    for api in APIS {
-        let [request, response] = codec(api).shapes;
-        for number in api.min_version..=api.max_version {
-            let version = Version { number, flexible: api.is_flexible(number) };
-            for (shape, direction) in [(&request, 0), (&response, RESPONSE)] {
-                for seed in 0..3 {
-                    let mut maker = Maker::new(seed);
-                    maker.elements_left = 6;
-                    maker.unknown_tags = seed == 2;
-                    let body = maker.message(shape, version);
-                    if body.len() < 600 {
-                        inputs.push([&[api.key as u8, number as u8 | direction], &body[..]].concat());
-                    }
-                }
+    for (api, number, is_response) in decode::all() {
+        let version = Version { number, flexible: api.is_flexible(number) };
+        for seed in 0..3 {
+            let mut maker = Maker::new(seed);
+            maker.elements_left = 6;
+            maker.unknown_tags = seed == 2;
+            let body = maker.message(&codec(api).shapes[usize::from(is_response)], version);
+            if body.len() < 600 {
+                inputs.push([&decode::start(api, number, is_response), &body[..]].concat());
             }
         }
     }
@@ -114,11 +109,19 @@ fn batch() -> Vec<Vec<u8>> {
         let records = Batch::of_records(&[record]).compressed(codec.into()).records;
         for topic in [0, 2, 6, 7] {
             let mut input = vec![topic << 4, 9, 0, 8 | codec, 5, 0, 0];
+            if codec == 2 {
+                // The block is all there is, as it comes.
+                input.extend([0, 0]);
+            }
             input.push(records.len() as u8);
             input.extend(&records);
             input.extend([1, topic << 4 | 12, 5, topic << 4 | 15, 3]);
             inputs.push(input);
         }
+    }
+    for topic in [2, 6] {
+        // A block of snappy that claims to become 4 GiB.
+        inputs.push(vec![topic << 4, 9, 0, 8 | 2, 5, 0, 0, 0xff, 0xff, 1, 0, 1]);
     }
     inputs
 }
@@ -163,7 +166,7 @@ fn connection() -> Vec<Vec<u8>> {
             }
         }
     }
-    inputs.extend([data(), group(), transaction(), admin(), quotas()].map(|talk| talk.steps));
+    inputs.extend([data(), group(), member(), transaction(), admin(), quotas()].map(|talk| talk.steps));
     inputs
 }
 
@@ -265,6 +268,17 @@ fn group() -> Conversation {
         .step(&[7, 6])
 }
 
+/// A member that uses the id that it was given: it joins, assigns, commits, is heard of, and leaves.
+fn member() -> Conversation {
+    Conversation::default()
+        .step(&[5, 0, 2, 3, b'a', b'b', b'c', 1, b'd'])
+        .step(&[5, 1, 1, 4, b'w', b'x', b'y', b'z'])
+        .step(&[5, 3, 4, 1, b'n', 7])
+        .step(&[5, 2, 1])
+        .step(&[7, 3])
+        .step(&[5, 4, 3])
+}
+
 fn transaction() -> Conversation {
     let init = messages::init_producer_id::Request {
         transactional_id: Some("x".to_owned()),
@@ -311,8 +325,13 @@ fn admin() -> Conversation {
         timeout_ms: 10,
         ..Default::default()
     };
-    let delete = messages::delete_topics::Request { topic_names: vec!["t".to_owned()], timeout_ms: 10, ..Default::default() };
-    Conversation::default().ask(7, &create).ask(2, &grow).ask(5, &delete).step(&[13, 0, 14, 0, 14, 2, 10, 15, b's', b't'])
+    let delete =
+        messages::delete_topics::Request { topic_names: vec!["t".to_owned()], timeout_ms: 10, ..Default::default() };
+    Conversation::default()
+        .ask(7, &create)
+        .ask(2, &grow)
+        .ask(5, &delete)
+        .step(&[13, 0, 14, 0, 14, 2, 10, 15, b's', b't'])
 }
 
 /// A quota that is used up at once mutes the connection.

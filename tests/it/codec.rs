@@ -4,7 +4,7 @@
 //! write back as it was. That alone would not find a wrong default, so both must also agree on what they write for a
 //! message that nobody filled in, and for one that was read in an older version.
 
-mod maker;
+pub mod maker;
 
 use std::ops::RangeInclusive;
 
@@ -30,9 +30,9 @@ enum Direction {
 
 /// A version of a message, and whether it is flexible.
 #[derive(Debug, Clone, Copy)]
-struct Version {
-    number: i16,
-    flexible: bool,
+pub struct Version {
+    pub number: i16,
+    pub flexible: bool,
 }
 
 /// A request or a response of one API, in both codecs.

@@ -6,9 +6,11 @@
 //! ```text
 //! corpus/TARGET/*    inputs that together reach what has been reached: where each run begins
 //! found/TARGET/*     inputs that once were answered with a panic
+//! bugs/*.patch       bugs that the targets find, each named after the target that does
 //! ```
 //!
-//! `run` builds, fuzzes and sums up; `run --help` tells how. `seeds.rs` has made the first inputs, out of the protocol's shapes.
+//! `run` builds, fuzzes and sums up; `run --help` tells how. `plant` shows that the bugs are found. `seeds.rs` has made
+//! the first inputs, out of the protocol's shapes.
 
 #[path = "../../it/driver.rs"]
 pub mod driver;

@@ -24,7 +24,7 @@ struct Source {
     figures: fn(&str) -> Vec<(String, String)>,
 }
 
-const SOURCES: [Source; 7] = [
+const SOURCES: [Source; 8] = [
     Source {
         name: "simulation",
         file: "simulation/summary",
@@ -32,6 +32,7 @@ const SOURCES: [Source; 7] = [
     },
     Source { name: "planted", file: "simulation/planted", figures: planted },
     Source { name: "fuzz", file: "fuzz/summary", figures: fuzz },
+    Source { name: "fuzz-planted", file: "fuzz/planted", figures: planted },
     Source { name: "coverage", file: "coverage/summary", figures: coverage },
     Source { name: "idle", file: "endurance/idle", figures: pairs },
     Source { name: "closed", file: "endurance/closed", figures: pairs },
@@ -50,11 +51,11 @@ fn numbers(text: &str, wanted: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// Below a head, a line for each bug that was planted, such as `offset-gap | 3 | 0.1 | how it was found`: behind the bar stands
-/// after how many seeds it was found, if it was.
+/// after how many seeds or executions it was found, if it was.
 fn planted(text: &str) -> Vec<(String, String)> {
     let lines = || text.lines().skip(1).filter(|line| !line.trim().is_empty());
-    let seeds = |line: &str| line.split('|').nth(1)?.trim().parse::<u64>().ok();
-    let found = lines().filter(|line| seeds(line).is_some());
+    let after = |line: &str| line.split('|').nth(1)?.trim().parse::<u64>().ok();
+    let found = lines().filter(|line| after(line).is_some());
     vec![("bugs".to_owned(), lines().count().to_string()), ("found".to_owned(), found.count().to_string())]
 }
 
@@ -147,6 +148,8 @@ pub fn rows() -> Vec<[String; 3]> {
         row("planted", "planted bugs that the simulation finds", of(get("planted.found"), get("planted.bugs"))),
     ];
     rows.extend(fuzzed.map(|(target, count)| row("fuzz", &format!("fuzzed inputs: {target}"), Some(grouped(count)))));
+    let found = of(get("fuzz-planted.found"), get("fuzz-planted.bugs"));
+    rows.push(row("fuzz-planted", "planted bugs that fuzzing finds", found));
     rows.extend(["broker", "wire"].map(|ring| {
         let share = get(&format!("coverage.{ring}")).map(|share| format!("{share} %"));
         row("coverage", &format!("lines of `src/{ring}` that tests run"), share)

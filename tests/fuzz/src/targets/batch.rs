@@ -15,7 +15,7 @@ use kafka_rs::wire::{ErrorCode, Uuid};
 use super::input::Input;
 use super::memory;
 use crate::driver::{Connection, Driver};
-use crate::records::{Batch, FIRST_TIMESTAMP, HEADER_BYTES, Record};
+use crate::records::{Batch, FIRST_TIMESTAMP, HEADER_BYTES, Record, SNAPPY};
 
 /// What one request may take at most, however little it is: a batch is looked into up to 128 MiB, and may have to be
 /// compressed again.
@@ -318,7 +318,9 @@ fn make(input: &mut Input) -> Bytes {
     let codec = i16::from(options) & CODECS;
     if has(3) {
         // The header says what it says, whatever the records are.
-        batch = Batch { records: input.piece().to_vec(), attributes: codec, ..batch };
+        let mut records = if codec == SNAPPY { claim(input) } else { Vec::new() };
+        records.extend(input.piece());
+        batch = Batch { records, attributes: codec, ..batch };
         batch.count = i32::from(input.byte());
         batch.last_offset_delta = batch.count - 1;
     } else {
@@ -343,6 +345,17 @@ fn make(input: &mut Input) -> Bytes {
         bytes.extend(input.piece());
     }
     bytes.into()
+}
+
+/// The beginning of a block of snappy: how much it claims to become, in steps of 64 KiB; nothing if that is nothing.
+fn claim(input: &mut Input) -> Vec<u8> {
+    let mut left = u32::from(input.word()) << 16;
+    let mut bytes = Vec::new();
+    while left > 0 {
+        bytes.push(left as u8 & 0x7f | if left > 0x7f { 0x80 } else { 0 });
+        left >>= 7;
+    }
+    bytes
 }
 
 #[cfg(feature = "compression")]

@@ -2,8 +2,8 @@
 //!
 //! The network is played by an input, which is a script: connections come, send requests and anything else, are slow to read
 //! and to be read, end, break; accepting fails, time passes, the broker is told to stop. After each step the invariants of
-//! the reactor and the broker hold. In the end all connections go: then their memory is given back, each had got the answers
-//! to its requests in their order and no others, and each answer can be decoded to its end.
+//! the reactor and the broker hold. In the end all connections go, each at once unless it is muted: then their memory is given
+//! back, each had got the answers to its requests in their order and no others, and each answer can be decoded to its end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +24,7 @@ use kafka_rs::wire::messages::produce;
 use kafka_rs::wire::{Field, Reader, Writer};
 
 use super::input::Input;
+use super::member::{Member, Request};
 use super::{decode, memory};
 
 /// Inputs of more steps find nothing that others do not.
@@ -32,8 +33,12 @@ const STEPS_MAX: usize = 100;
 const TURNS_MAX: usize = 50_000;
 /// A quota of next to nothing mutes a connection for as long as an answer can say, and nobody looks whether it is still there.
 const MUTED_MS_MAX: u64 = 1 << 31;
+/// Much longer than a connection needs to go whose peer has gone, much shorter than what would end it anyway.
+const GOING_MS_MAX: u64 = 1_000;
 /// How many deadlines are met one by one while time passes; what comes behind them comes late.
 const DEADLINES_MAX: usize = 20;
+
+const API_VERSIONS: i16 = 18;
 
 const MEMORY_BYTES: usize = 256 << 10;
 /// What may be held beside what is counted: the tables of topics, groups and sessions, what a request becomes while it is
@@ -280,7 +285,8 @@ impl<'a> Script<'a> {
         let step = self.input.byte();
         let wire = Rc::clone(&self.wires[usize::from(step >> 4 & 7) % self.wires.len()]);
         match step & 0x0f {
-            0..=5 => self.request(&wire),
+            0..=4 => self.request(&wire),
+            5 => self.request_of_member(&wire),
             6 => {
                 let bytes = self.input.piece();
                 wire.borrow_mut().sent.extend(bytes);
@@ -312,6 +318,22 @@ impl<'a> Script<'a> {
     fn request(&mut self, wire: &SharedWire) {
         let (key, version) = (i16::from(self.input.byte()), i16::from(self.input.byte()));
         let body = self.input.piece();
+        self.send(wire, key, version, body);
+    }
+
+    /// Sends a request of the group's member that this connection is, or will be with it.
+    fn request_of_member(&mut self, wire: &SharedWire) {
+        let last = {
+            let wire = wire.borrow();
+            answers(&wire.read, &wire.written)
+                .filter_map(|(api, version, body)| Member::from_answer(api, version, body))
+                .last()
+        };
+        let Request { key, version, body } = last.unwrap_or_default().request(&mut self.input);
+        self.send(wire, key, version, &body);
+    }
+
+    fn send(&mut self, wire: &SharedWire, key: i16, version: i16, body: &[u8]) {
         let flexible = api::find(key).is_some_and(|api| api.is_flexible(version));
         let correlation_id = self.next_correlation_id;
         self.next_correlation_id += 1;
@@ -341,18 +363,22 @@ impl<'a> Script<'a> {
 
     /// Tells the reactor that a connection can be read and written.
     fn announce(&mut self, wire: &SharedWire) {
-        let slot = wire.borrow().slot;
+        let (slot, end_is_near) = {
+            let wire = wire.borrow();
+            (wire.slot, wire.ended || wire.broken)
+        };
         if let Some(slot) = slot {
-            self.reactor.on_readable(slot, true);
+            self.reactor.on_readable(slot, end_is_near);
             self.reactor.on_writable(slot);
         }
     }
 
     /// Events that mean nothing, some for connections that there are not.
     fn spurious(&mut self) {
-        let slot = usize::from(self.input.byte() % 8);
+        let event = self.input.byte();
+        let (slot, end_is_near) = (usize::from(event % 8), event & 8 != 0);
         self.reactor.on_writable(slot);
-        self.reactor.on_readable(slot, true);
+        self.reactor.on_readable(slot, end_is_near);
         self.reactor.on_acceptable(0);
     }
 
@@ -403,6 +429,12 @@ impl<'a> Script<'a> {
             self.settle();
         }
         self.reactor.system_mut().failing.clear();
+        self.pass(GOING_MS_MAX);
+        let is_muted = self.wires.iter().any(|wire| frames(&wire.borrow().read).any(sets_quotas));
+        for wire in &self.wires {
+            let wire = wire.borrow();
+            assert!(wire.closed || is_muted, "connection {} goes when its peer has gone", wire.peer);
+        }
         // Those who are muted or were never accepted get their turn, and those who waited have gone in vain.
         for _ in 0..3 {
             self.pass(MUTED_MS_MAX);
@@ -421,7 +453,10 @@ impl<'a> Script<'a> {
         for wire in &self.wires {
             let wire = wire.borrow();
             assert!(wire.closed, "connection {} is closed", wire.peer);
-            check_answers(&wire.read, &wire.written);
+            for (api, version, body) in answers(&wire.read, &wire.written) {
+                let decoded = decode::read_response(api, version, body);
+                assert_eq!(decoded, Ok(()), "{} v{version}", api.name);
+            }
         }
         self.stop();
         self.settle();
@@ -431,24 +466,23 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Each answer is that to the next request that wants one. The last one may be cut off.
-fn check_answers(read: &[u8], written: &[u8]) {
+/// The bodies of all answers that were written. Each is that to the next request that wants one; the last one may be cut off.
+fn answers(read: &[u8], written: &[u8]) -> impl Iterator<Item = (&'static api::Api, i16, Bytes)> {
     let mut requests = frames(read);
-    for answer in frames(written) {
+    frames(written).map(move |answer| {
         let (api, version, correlation_id) = requests.find_map(wanted).expect("an answer has a request");
         let mut reader = Reader::new(answer.clone(), version, false);
-        let answered = header::read_response(&mut reader, api.response_header_is_flexible(version));
+        // The answer to ApiVersions has the classic header, whatever the version.
+        let flexible = api.is_flexible(version) && api.key != API_VERSIONS;
+        let answered = header::read_response(&mut reader, flexible);
         assert_eq!(answered, Ok(correlation_id), "{} v{version}", api.name);
-        let body = answer.slice(answer.len() - reader.left()..);
-        let decoded = decode::read_response(api, version, body);
-        assert_eq!(decoded, Ok(()), "{} v{version}", api.name);
-    }
+        (api, version, answer.slice(answer.len() - reader.left()..))
+    })
 }
 
 /// What an answer to a request looks like, if it gets one.
 fn wanted(request: Bytes) -> Option<(&'static api::Api, i16, i32)> {
     const PRODUCE: i16 = 0;
-    const API_VERSIONS: i16 = 18;
     let mut reader = Reader::new(request, 0, false);
     let start = RequestStart::read(&mut reader).ok()?;
     let RequestStart { api_key, api_version: version, correlation_id } = start;
@@ -463,6 +497,12 @@ fn wanted(request: Bytes) -> Option<(&'static api::Api, i16, i32)> {
         return None;
     }
     Some((api, version, correlation_id))
+}
+
+/// Whether a request may have been one for quotas, which mute whom they concern.
+fn sets_quotas(request: Bytes) -> bool {
+    const ALTER_CLIENT_QUOTAS: [u8; 2] = [0, 49];
+    request.starts_with(&ALTER_CLIENT_QUOTAS)
 }
 
 /// The whole frames of a stream, without their lengths.

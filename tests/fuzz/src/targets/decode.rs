@@ -8,7 +8,7 @@
 //! ```
 
 use bytes::Bytes;
-use kafka_rs::broker::api::{self, Api};
+use kafka_rs::broker::api::{self, APIS, Api};
 use kafka_rs::wire::annotate::Annotator;
 use kafka_rs::wire::schema::Shape;
 use kafka_rs::wire::{Field, Message, ReadError, Reader, Writer, messages};
@@ -17,7 +17,7 @@ use super::memory;
 use crate::driver::Exchange;
 
 /// The bit that says that the body is a response's.
-pub const RESPONSE: u8 = 0x80;
+const RESPONSE: u8 = 0x80;
 /// Strings that are not UTF-8 become up to three times as long. One that then were longer than any string may be is cut when
 /// it is written, and this is not what is looked for here.
 const BODY_BYTES_MAX: usize = 10_000;
@@ -29,8 +29,8 @@ const ALLOCATED_AT_LEAST: usize = 1024;
 /// What is done with the messages of one API.
 pub struct Codec {
     pub key: i16,
-    request: fn(Bytes, i16, bool),
-    response: fn(Bytes, i16, bool),
+    request: fn(Bytes, i16, bool) -> bool,
+    response: fn(Bytes, i16, bool) -> bool,
     read_response: fn(&mut Reader) -> Result<(), ReadError>,
     /// The request's and the response's, out of which first inputs are made.
     #[allow(dead_code, reason = "what only replays inputs makes none")]
@@ -67,13 +67,42 @@ pub fn codec(api: &Api) -> &'static Codec {
 }
 
 pub fn run(input: &[u8]) {
-    let [key, version, body @ ..] = input else { return };
-    let (version, is_response) = (i16::from(version & !RESPONSE), version & RESPONSE != 0);
-    let Some(api) = api::find(i16::from(*key)).filter(|api| api.supports(version)) else { return };
-    if body.len() <= BODY_BYTES_MAX {
-        let check = if is_response { codec(api).response } else { codec(api).request };
-        check(Bytes::copy_from_slice(body), version, api.is_flexible(version));
+    decodes(input);
+}
+
+/// Does the same, and tells whether the bytes have become a message.
+pub fn decodes(input: &[u8]) -> bool {
+    let [key, version, body @ ..] = input else { return false };
+    if body.len() > BODY_BYTES_MAX {
+        return false;
     }
+    let (api, version, is_response) = what(*key, *version);
+    let check = if is_response { codec(api).response } else { codec(api).request };
+    check(Bytes::copy_from_slice(body), version, api.is_flexible(version))
+}
+
+/// The message that two bytes mean: its API, its version, and whether it is a response. Bytes that mean none stand for one too,
+/// so that no input is lost.
+pub fn what(key: u8, version: u8) -> (&'static Api, i16, bool) {
+    let api = api::find(i16::from(key)).unwrap_or_else(|| &APIS[usize::from(key) % APIS.len()]);
+    let (number, is_response) = (i16::from(version & !RESPONSE), version & RESPONSE != 0);
+    let versions = api.max_version - api.min_version + 1;
+    let supported = if api.supports(number) { number } else { api.min_version + number % versions };
+    (api, supported, is_response)
+}
+
+/// What there is to decode: each API of the broker's table, in each version that it has there, as a request and as a response.
+#[allow(dead_code, reason = "only what makes inputs goes through all")]
+pub fn all() -> impl Iterator<Item = (&'static Api, i16, bool)> {
+    let versions = |api: &'static Api| (api.min_version..=api.max_version).map(move |version| (api, version));
+    APIS.iter().flat_map(versions).flat_map(|(api, version)| [(api, version, false), (api, version, true)])
+}
+
+/// The two bytes that an input for it begins with.
+#[allow(dead_code, reason = "only what makes inputs begins them")]
+pub fn start(api: &Api, version: i16, is_response: bool) -> [u8; 2] {
+    let small = |number: i16| u8::try_from(number).expect("keys and versions are small");
+    [small(api.key), small(version) | if is_response { RESPONSE } else { 0 }]
 }
 
 /// Reads the body of an answer, to its end.
@@ -83,12 +112,12 @@ pub fn read_response(api: &Api, version: i16, body: Bytes) -> Result<(), ReadErr
     reader.finish()
 }
 
-fn there_and_back<M: Message>(body: Bytes, version: i16, flexible: bool) {
+fn there_and_back<M: Message>(body: Bytes, version: i16, flexible: bool) -> bool {
     let length = body.len();
     let mut reader = Reader::new(body.clone(), version, flexible);
     let (message, allocated) = memory::peak(|| M::read(&mut reader));
     assert!(allocated <= ALLOCATED_PER_BYTE * length + ALLOCATED_AT_LEAST, "{allocated} bytes for {length}");
-    let Ok(message) = message else { return };
+    let Ok(message) = message else { return false };
 
     let written = write(&message, version, flexible);
     let mut again = Reader::new(written.clone(), version, flexible);
@@ -103,6 +132,7 @@ fn there_and_back<M: Message>(body: Bytes, version: i16, flexible: bool) {
     let mut annotator = Annotator::new(body.slice(..length - reader.left()));
     annotator.body(&M::SHAPE, version, flexible).expect("what can be decoded can be explained");
     annotator.finish().expect("all bytes are explained");
+    true
 }
 
 fn write<M: Message>(message: &M, version: i16, flexible: bool) -> Bytes {

@@ -5,4 +5,5 @@ pub mod connection;
 pub mod decode;
 pub mod frames;
 mod input;
+mod member;
 mod memory;
