@@ -14,8 +14,9 @@ use kafka_rs::net::frame::{FrameBuffer, FrameError, READ_BYTES, Spares};
 use super::input::Input;
 use super::memory;
 
-/// What a buffer may allocate beside the bytes that it has: it grows in steps, and begins with room for a read.
-const GROWTH: usize = 4;
+/// What a buffer may allocate for each byte that it has: there is room for as many again, in memory whose size is a power of two,
+/// and what it has grown out of meanwhile is spare. Beside that, it begins with room for a read.
+const GROWTH: usize = 8;
 const AT_LEAST: usize = 2 * READ_BYTES + 4096;
 
 /// The bits of a cut that say how long a piece is, the one that makes it long, and the one behind which nobody looks any more
