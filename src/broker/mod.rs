@@ -15,7 +15,8 @@
 //!
 //! A folder here is a state and the APIs that work on it: [`topics`], [`produce`], [`fetch`], [`groups`], [`transactions`],
 //! [`configs`], [`quotas`], [`telemetry`], [`security`], [`cluster`]. [`api`] is the table of APIs, [`dispatch`] finds a
-//! frame's row in it, [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait.
+//! frame's row in it, [`ticket`] is the duty to answer, [`parking`] keeps the fetches that wait, [`kept`] counts what clients
+//! make the broker remember.
 
 pub mod api;
 pub mod cluster;
@@ -24,12 +25,14 @@ pub mod deadlines;
 pub mod dispatch;
 pub mod fetch;
 pub mod groups;
+pub mod kept;
 pub mod log;
 pub mod parking;
 pub mod produce;
 pub mod quotas;
 pub mod random;
 pub mod security;
+mod sentences;
 pub mod telemetry;
 pub mod ticket;
 pub mod topics;
@@ -45,6 +48,7 @@ use self::configs::Configs;
 use self::deadlines::Deadlines;
 use self::fetch::sessions::FetchSessions;
 use self::groups::Groups;
+use self::kept::Kept;
 use self::parking::{ParkedFetchId, Parking};
 use self::quotas::Quotas;
 use self::random::Random;
@@ -54,6 +58,7 @@ use self::ticket::Outbox;
 use self::topics::{Topic, Topics};
 use self::transactions::Transactions;
 use crate::budget::Budget;
+use crate::config::dynamic::Scope;
 use crate::config::topic::Overrides;
 use crate::config::{Config, StartTopic};
 use crate::wire::Uuid;
@@ -65,6 +70,11 @@ pub use self::ticket::{ConnectionId, Output};
 
 /// The leader epoch of every partition: a single broker is never succeeded by another.
 pub const LEADER_EPOCH: i32 = 0;
+
+/// How much an administrator may change with one request, as in Kafka: so many settings, quotas, topics and partitions together.
+const CHANGES_MAX: usize = 10_000;
+/// What Kafka says to a request for more.
+const TOO_MANY_CHANGES: &str = "Unable to perform excessively large batch operation.";
 
 /// What can become due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +105,8 @@ pub struct Broker {
     compacting: Option<log::upkeep::Compacting>,
     topics: Topics,
     groups: Groups,
+    /// The memory of what clients have set or committed.
+    kept: Kept,
     transactions: Transactions,
     features: Features,
     /// The directory in which the broker, as a voter, would keep the cluster's metadata; zero while `kraft.version` is 0.
@@ -118,14 +130,14 @@ impl Broker {
             groups: Groups::default(),
             configs: Configs::default(),
             compacting: None,
+            kept: Kept::new(&budget),
             topics: Topics::new(budget.clone()),
-            budget,
             transactions: Transactions::default(),
             features: Features::default(),
             voter_directory: Uuid::ZERO,
             credentials: Credentials::default(),
             parking: Parking::default(),
-            fetch_sessions: FetchSessions::new(&config),
+            fetch_sessions: FetchSessions::new(&config, &budget),
             quotas: Quotas::default(),
             telemetry: Telemetry::default(),
             deadlines: Deadlines::default(),
@@ -133,6 +145,7 @@ impl Broker {
             relieved_at: None,
             random,
             config,
+            budget,
         };
         produce::schedule_expiry(&mut broker, now);
         groups::schedule_expiry(&mut broker, now);
@@ -177,7 +190,24 @@ impl Broker {
 
     /// The bytes that are held for clients, but for those of logs: see [`Broker::buffers`].
     pub fn held_bytes(&self) -> usize {
-        self.parking.held_bytes() + self.groups.held_bytes()
+        self.parking.held_bytes()
+            + self.groups.held_bytes()
+            + self.fetch_sessions.held_bytes()
+            + self.kept.bytes()
+            + self.compacting.as_ref().map_or(0, log::upkeep::Compacting::held_bytes)
+    }
+
+    /// What clients have made the broker remember, counted from the beginning.
+    fn kept_bytes(&self) -> usize {
+        let topics = self.topics.sorted().into_iter().map(|topic| kept::settings_bytes(&topic.configs)).sum::<usize>();
+        let scopes = [Scope::ThisBroker, Scope::AllBrokers].into_iter();
+        let broker = scopes.map(|scope| kept::broker_settings_bytes(self.config.changes(scope))).sum::<usize>();
+        topics
+            + broker
+            + self.configs.held_bytes()
+            + self.quotas.held_bytes()
+            + self.credentials.held_bytes()
+            + self.transactions.held_bytes()
     }
 
     /// The memory of all logs.
@@ -196,6 +226,7 @@ impl Broker {
         self.groups.invariants();
         self.parking.invariants();
         self.fetch_sessions.invariants();
+        assert_eq!(self.kept.bytes(), self.kept_bytes(), "what is kept is what is counted");
     }
 
     /// The connections whose fetches wait.
@@ -231,6 +262,7 @@ impl Broker {
 
     /// Creates a topic whose name has been checked and is not taken.
     fn create_topic(&mut self, name: &str, partitions: i32, configs: Overrides) -> &Topic {
+        self.kept.replace(0, kept::settings_bytes(&configs));
         let partitions = usize::try_from(partitions).expect("the number of partitions has been checked");
         self.topics.create(name, partitions, configs, &self.config, &mut self.random)
     }

@@ -146,7 +146,7 @@ impl Parking {
     }
 }
 
-/// What a fetch that waits takes: the request as it came, and a place under each partition.
+/// What a fetch that waits takes: what it wants, and its partitions, twice.
 fn held_bytes(fetch: &PendingFetch, waits_for: &[PartitionKey]) -> usize {
-    fetch.request_bytes() + mem::size_of_val(waits_for)
+    fetch.held_bytes() + 2 * mem::size_of_val(waits_for)
 }

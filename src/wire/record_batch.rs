@@ -19,7 +19,7 @@ use std::fmt;
 
 use byteorder::{BigEndian, ByteOrder};
 
-use super::compression;
+use super::compression::{self, Decompressor, Unreadable};
 
 /// Up to where a batch's length does not count: base offset and the length itself.
 pub const LENGTH_END: usize = 12;
@@ -241,12 +241,22 @@ impl Remade {
     }
 }
 
-/// The same records in another codec. `None` if they cannot be read or written.
-pub fn recompress(batch: &[u8], header: &BatchHeader, codec: Codec) -> Option<(BatchHeader, Vec<u8>)> {
-    let records = compression::decompress(header.codec()?, batch.get(HEADER_BYTES..)?)?;
+/// The same records in another codec.
+pub fn recompress(
+    batch: &[u8],
+    header: &BatchHeader,
+    codec: Codec,
+    decompressor: &mut Decompressor,
+) -> Result<(BatchHeader, Vec<u8>), Unreadable> {
+    let (old_codec, records) = header.codec().zip(batch.get(HEADER_BYTES..)).ok_or(Unreadable::Malformed)?;
+    let records = decompressor.decompress(old_codec, records)?;
+    // They are written once by the codec, and once more into the batch; neither is larger than what they are made of, but for
+    // a little.
+    let _copies = decompressor.reserve(2 * records.len())?;
     let mut header = BatchHeader { attributes: header.attributes & !CODEC_MASK | codec as i16, ..*header };
-    let batch = encode(&mut header, &compression::compress(codec, &records)?)?;
-    Some((header, batch))
+    let records = compression::compress(codec, &records).ok_or(Unreadable::Malformed)?;
+    let batch = encode(&mut header, &records).ok_or(Unreadable::TooLarge)?;
+    Ok((header, batch))
 }
 
 /// A batch of a header, which gets its length and checksum, and of records. `None` if it is too large for a batch.

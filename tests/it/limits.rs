@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use kafka_rs::wire::ErrorCode;
+use kafka_rs::broker::api;
 use kafka_rs::wire::messages::{
-    create_partitions, create_topics, delete_records, fetch, init_producer_id, join_group, metadata, offset_commit,
-    produce,
+    alter_client_quotas, alter_partition_reassignments, alter_user_scram_credentials, create_partitions, create_topics,
+    delete_records, describe_configs, describe_producers, describe_transactions, elect_leaders, fetch,
+    incremental_alter_configs, init_producer_id, join_group, list_offsets, metadata, offset_commit, produce,
 };
+use kafka_rs::wire::{ErrorCode, Field, Writer};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Exchange};
 use crate::records::Batch;
 use crate::requests::{
     Fetch, Topic, create_topic, create_topic_with, delete_topic, end_offset, fetched, list_offset, partitions,
@@ -101,7 +103,8 @@ fn requests_that_wait_and_members_are_counted() {
         ..Default::default()
     };
     driver.send(member, 3, &request);
-    assert_eq!(driver.budget.held(), 5_000 + "range".len());
+    let held = driver.budget.held();
+    assert!((5_000..10_000).contains(&held), "the metadata and the names: {held}");
     driver.broker.invariants();
     driver.advance_ms(10_001);
     assert_eq!(driver.budget.held(), 0, "its session is over");
@@ -288,4 +291,458 @@ fn a_flood_of_unfinished_requests_stops_in_the_sockets() {
     let outcome: produce::Response = good.ask(12, &produce_request(-1, &[(&topic, 0, batch.encode())]));
     assert_eq!(outcome.responses[0].partition_responses[0].error_code, ErrorCode::NONE, "there is memory again");
     assert!(Socket::connect(broker.addresses()[0]).is_served());
+}
+
+/// The frame of an answer to a request, and how long it is.
+fn answer_length<Q: Exchange>(driver: &mut Driver, version: i16, request: &Q) -> (Q::Response, usize) {
+    let connection = driver.connect();
+    let response = driver.ask(connection, version, request);
+    let api = api::find(Q::KEY).expect("an API of the table");
+    let mut writer = Writer::new(version, api.is_flexible(version));
+    response.write(&mut writer);
+    let length = writer.finish().length();
+    (response, length)
+}
+
+/// What clients may repeat or spin out in one request without getting much for it.
+const MANY: i32 = 5_000;
+
+#[test]
+fn a_resource_is_described_once_and_not_without_an_end() {
+    let mut driver = Driver::default();
+    let resource = |resource_type, name: String| describe_configs::DescribeConfigsResource {
+        resource_type,
+        resource_name: name,
+        configuration_keys: None,
+    };
+    let ask = |resources| describe_configs::Request { resources, include_synonyms: true, include_documentation: true };
+    let (once, length) = answer_length(&mut driver, 4, &ask(vec![resource(4, "1".to_owned())]));
+    let twice = (0..MANY).map(|_| resource(4, "1".to_owned())).collect();
+    let (answer, repeated) = answer_length(&mut driver, 4, &ask(twice));
+    assert_eq!((answer.results.len(), repeated), (once.results.len(), length));
+
+    // Any group can be described, whether or not it is there.
+    let broker = start(&[]);
+    let mut socket = connect(&broker);
+    let groups = (0..100_000).map(|number| resource(32, format!("group-{number}"))).collect();
+    socket.send(4, &ask(groups));
+    let Received::Frame(frame) = socket.next() else { panic!("no answer") };
+    assert!((60 * MIB..80 * MIB).contains(&frame.len()), "{}", frame.len());
+    let last = b"There are too many resources for one answer: ask for some of them.";
+    assert!(frame[frame.len() - 200..].windows(last.len()).any(|bytes| bytes == last), "the last one is refused");
+    assert!(socket.is_served());
+}
+
+#[test]
+fn what_is_asked_for_again_and_again_is_answered_once() {
+    let mut driver = Driver::default();
+    let topic = create_topic(&mut driver, "orders", 100);
+    let by_id = |number| metadata::MetadataRequestTopic { topic_id: topic.id, name: Some(format!("name-{number}")) };
+    let topics = Some((0..MANY).map(by_id).collect());
+    let (answer, _) = answer_length(&mut driver, 12, &metadata::Request { topics, ..Default::default() });
+    assert_eq!(answer.topics.len(), 1);
+
+    let wanted = describe_producers::TopicRequest { name: "orders".to_owned(), partition_indexes: vec![0; 5_000] };
+    let (answer, _) = answer_length(&mut driver, 0, &describe_producers::Request { topics: vec![wanted; 2] });
+    assert_eq!(answer.topics.iter().map(|topic| topic.partitions.len()).sum::<usize>(), 1);
+
+    let ids = vec!["tx".to_owned(); 5_000];
+    let (answer, _) = answer_length(&mut driver, 0, &describe_transactions::Request { transactional_ids: ids });
+    assert_eq!(answer.transaction_states.len(), 1);
+
+    let partition = list_offsets::ListOffsetsPartition { timestamp: 1, ..Default::default() };
+    let wanted = list_offsets::ListOffsetsTopic { name: "orders".to_owned(), partitions: vec![partition] };
+    let request = list_offsets::Request { replica_id: -1, topics: vec![wanted; 5_000], ..Default::default() };
+    let (answer, _) = answer_length(&mut driver, 7, &request);
+    let errors: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.partitions).collect();
+    assert!(errors.len() <= 5_000 && errors.iter().all(|partition| partition.error_code == ErrorCode::INVALID_REQUEST));
+}
+
+#[test]
+fn a_long_name_is_not_told_for_each_partition() {
+    let mut driver = Driver::default();
+    let name = "x".repeat(30_000);
+    let indexes: Vec<i32> = (0..MANY).collect();
+    let limit = 2 * MIB;
+
+    let wanted = elect_leaders::TopicPartitions { topic: name.clone(), partitions: indexes.clone() };
+    let request =
+        elect_leaders::Request { topic_partitions: Some(vec![wanted]), timeout_ms: 1000, ..Default::default() };
+    let (answer, length) = answer_length(&mut driver, 2, &request);
+    let results = &answer.replica_election_results[0].partition_result;
+    assert!(results.iter().all(|result| result.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    assert!(results.len() == indexes.len() && results[0].error_message.is_some() && length < limit, "{length}");
+
+    let partition =
+        |index| alter_partition_reassignments::ReassignablePartition { partition_index: index, ..Default::default() };
+    let partitions = indexes.iter().copied().map(partition).collect();
+    let topics = vec![alter_partition_reassignments::ReassignableTopic { name: name.clone(), partitions }];
+    let request = alter_partition_reassignments::Request { topics, timeout_ms: 1000, ..Default::default() };
+    let (answer, length) = answer_length(&mut driver, 0, &request);
+    assert!(answer.responses[0].partitions.len() == indexes.len() && length < limit, "{length}");
+
+    let wanted = describe_producers::TopicRequest { name: name.clone(), partition_indexes: indexes.clone() };
+    let (answer, length) = answer_length(&mut driver, 0, &describe_producers::Request { topics: vec![wanted] });
+    assert!(answer.topics[0].partitions.len() == indexes.len() && length < limit, "{length}");
+
+    let partition = |index| fetch::FetchPartition { partition: index, ..Default::default() };
+    let partitions = indexes.iter().copied().map(partition).collect();
+    let topics = vec![fetch::FetchTopic { topic: name, partitions, ..Default::default() }];
+    let request = fetch::Request { replica_id: -1, session_id: 0, session_epoch: 0, topics, ..Default::default() };
+    let (answer, _) = answer_length(&mut driver, 7, &request);
+    let data = &answer.responses[0].partitions;
+    assert_eq!((data.len(), data[0].error_code), (1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    assert!(driver.budget.held() < MIB, "its session: {}", driver.budget.held());
+    driver.broker.invariants();
+}
+
+#[test]
+fn a_request_creates_so_many_partitions() {
+    let mut driver = Driver::default();
+    let topic = |name: &str, num_partitions| create_topics::CreatableTopic {
+        name: name.to_owned(),
+        num_partitions,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let mut create = |topics: Vec<create_topics::CreatableTopic>, validate_only| {
+        let connection = driver.connect();
+        let request = create_topics::Request { topics, validate_only, ..Default::default() };
+        let results = driver.ask(connection, 7, &request).topics.into_iter();
+        results.map(|result| (result.error_code, result.error_message.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let refused = |message: &str| (ErrorCode::POLICY_VIOLATION, message.to_owned());
+    let partitions = refused("Excessively large number of partitions per request.");
+    let batch = refused("Unable to perform excessively large batch operation.");
+    let twice = (ErrorCode::INVALID_REQUEST, "Duplicate topic name.".to_owned());
+    // All of these are Apache Kafka's answers.
+    assert_eq!(create(vec![topic("a", 10_001)], false), std::slice::from_ref(&partitions));
+    for validate_only in [true, false] {
+        let both = vec![topic("a", 5_000), topic("b", 5_001)];
+        assert_eq!(create(both, validate_only), [partitions.clone(), partitions.clone()]);
+        assert_eq!(create(vec![topic("a", 10_000)], validate_only), std::slice::from_ref(&batch));
+    }
+    assert_eq!(create(vec![topic("bad name", 1), topic("a", 10_001)], false), [partitions.clone(), partitions.clone()]);
+    assert_eq!(create(vec![topic("a", 6_000), topic("a", 6_000)], false), [twice]);
+    let default = create(vec![topic("default", -1), topic("small", 4_000)], false);
+    assert!(default.iter().all(|(error, _)| *error == ErrorCode::NONE), "{default:?}");
+
+    let mut grow = |counts: &[(&str, i32)]| {
+        let wanted = |(name, count): &(&str, i32)| create_partitions::CreatePartitionsTopic {
+            name: (*name).to_owned(),
+            count: *count,
+            assignments: None,
+        };
+        let topics = counts.iter().map(wanted).collect();
+        let connection = driver.connect();
+        let request = create_partitions::Request { topics, timeout_ms: 1000, validate_only: false };
+        let results = driver.ask(connection, 3, &request).results.into_iter();
+        results.map(|result| (result.error_code, result.error_message.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(grow(&[("default", 9_000), ("small", 9_000)]), [batch.clone(), batch]);
+    let some = grow(&[("default", 5_000), ("small", 9_000)]);
+    assert!(some.iter().all(|(error, _)| *error == ErrorCode::NONE), "{some:?}");
+}
+
+/// Sets something for so many groups at once.
+fn set_for_groups(driver: &mut Driver, groups: std::ops::Range<i32>) -> Vec<(ErrorCode, String)> {
+    let config = |name: &str, value: &str| incremental_alter_configs::AlterableConfig {
+        name: name.to_owned(),
+        config_operation: 0,
+        value: Some(value.to_owned()),
+    };
+    let resource = |number| incremental_alter_configs::AlterConfigsResource {
+        resource_type: 32,
+        resource_name: format!("group-{number}"),
+        configs: vec![config("consumer.session.timeout.ms", "45000")],
+    };
+    let resources = groups.map(resource).collect();
+    let connection = driver.connect();
+    let request = incremental_alter_configs::Request { resources, validate_only: false };
+    let responses = driver.ask(connection, 1, &request).responses.into_iter();
+    responses.map(|result| (result.error_code, result.error_message.unwrap_or_default())).collect()
+}
+
+#[test]
+fn a_request_changes_so_many_settings() {
+    let mut driver = Driver::default();
+    let refused = "Unable to perform excessively large batch operation.";
+    let results = set_for_groups(&mut driver, 0..10_001);
+    assert!(results.iter().all(|(error, text)| *error == ErrorCode::POLICY_VIOLATION && text == refused));
+    assert_eq!(driver.budget.held(), 0);
+    let results = set_for_groups(&mut driver, 0..10_000);
+    assert!(results.iter().all(|(error, _)| *error == ErrorCode::NONE));
+    driver.broker.invariants();
+}
+
+/// Changes that make the broker remember something, each time something else.
+type Remember = fn(&mut Driver, i32) -> ErrorCode;
+
+fn set_quota(driver: &mut Driver, number: i32) -> ErrorCode {
+    let entity = vec![alter_client_quotas::EntityData {
+        entity_type: "client-id".to_owned(),
+        entity_name: Some(format!("client-{number}")),
+    }];
+    let op = alter_client_quotas::OpData { key: "producer_byte_rate".to_owned(), value: 1000.0, remove: false };
+    let entries = vec![alter_client_quotas::EntryData { entity, ops: vec![op] }];
+    let connection = driver.connect();
+    let request = alter_client_quotas::Request { entries, validate_only: false };
+    driver.ask(connection, 1, &request).entries[0].error_code
+}
+
+fn set_password(driver: &mut Driver, number: i32) -> ErrorCode {
+    let upsertion = alter_user_scram_credentials::ScramCredentialUpsertion {
+        name: format!("user-{number}"),
+        mechanism: 1,
+        iterations: 4096,
+        ..Default::default()
+    };
+    let connection = driver.connect();
+    let request = alter_user_scram_credentials::Request { upsertions: vec![upsertion], ..Default::default() };
+    driver.ask(connection, 0, &request).results[0].error_code
+}
+
+fn set_for_broker(driver: &mut Driver, number: i32) -> ErrorCode {
+    let config = incremental_alter_configs::AlterableConfig {
+        name: format!("of.somebody.else.{number}"),
+        config_operation: 0,
+        value: Some("something".to_owned()),
+    };
+    let resources = vec![incremental_alter_configs::AlterConfigsResource {
+        resource_type: 4,
+        resource_name: "1".to_owned(),
+        configs: vec![config],
+    }];
+    let connection = driver.connect();
+    let request = incremental_alter_configs::Request { resources, validate_only: false };
+    driver.ask(connection, 1, &request).responses[0].error_code
+}
+
+fn set_for_group(driver: &mut Driver, number: i32) -> ErrorCode {
+    set_for_groups(driver, number..number + 1)[0].0
+}
+
+fn use_transactional_id(driver: &mut Driver, number: i32) -> ErrorCode {
+    let connection = driver.connect();
+    let request = init_producer_id::Request {
+        transactional_id: Some(format!("transaction-{number}")),
+        transaction_timeout_ms: 1000,
+        producer_id: -1,
+        producer_epoch: -1,
+    };
+    driver.ask(connection, 5, &request).error_code
+}
+
+fn commit_offset(driver: &mut Driver, number: i32) -> ErrorCode {
+    let partition = offset_commit::OffsetCommitRequestPartition {
+        committed_metadata: Some("a note".to_owned()),
+        ..Default::default()
+    };
+    let topic = offset_commit::OffsetCommitRequestTopic {
+        name: "orders".to_owned(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let request = offset_commit::Request {
+        group_id: format!("group-{number}"),
+        generation_id_or_member_epoch: -1,
+        topics: vec![topic],
+        ..Default::default()
+    };
+    let connection = driver.connect();
+    driver.ask(connection, 7, &request).topics[0].partitions[0].error_code
+}
+
+/// Asks to join, and never comes back with the id that it is given.
+fn ask_to_join(driver: &mut Driver, _number: i32) -> ErrorCode {
+    let request = join_group::Request {
+        group_id: "g".to_owned(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: i32::MAX,
+        protocol_type: "consumer".to_owned(),
+        protocols: vec![join_group::JoinGroupRequestProtocol::default()],
+        ..Default::default()
+    };
+    let connection = driver.connect();
+    driver.ask(connection, 4, &request).error_code
+}
+
+#[test]
+fn what_clients_make_the_broker_remember_counts() {
+    let policy = (ErrorCode::NONE, ErrorCode::POLICY_VIOLATION);
+    let coordinator = (ErrorCode::NONE, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    let joining = (ErrorCode::MEMBER_ID_REQUIRED, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    let all: [(&str, Remember, (ErrorCode, ErrorCode)); 7] = [
+        ("quotas", set_quota, policy),
+        ("passwords", set_password, policy),
+        ("settings of the broker", set_for_broker, policy),
+        ("settings of groups", set_for_group, policy),
+        ("transactional ids", use_transactional_id, coordinator),
+        ("offsets", commit_offset, coordinator),
+        ("ids of members", ask_to_join, joining),
+    ];
+    for (what, remember, (taken, refused)) in all {
+        let mut driver = Driver::with(&[("memory.max.bytes", "32768")]);
+        create_topic(&mut driver, "orders", 1);
+        let number = (0..2_000).find(|number| remember(&mut driver, *number) != taken).expect("there is an end to it");
+        assert!(number > 15, "{what}: there is room for {number}");
+        assert_eq!(remember(&mut driver, number + 1), refused, "{what}");
+        assert!((24_000..=32_768).contains(&driver.budget.held()), "{what}: {}", driver.budget.held());
+        driver.broker.invariants();
+    }
+}
+
+#[test]
+fn what_is_taken_back_counts_no_longer() {
+    let mut driver = Driver::default();
+    create_topic_with(&mut driver, "orders", 1, &[("retention.ms", "1000")]);
+    assert_eq!(commit_offset(&mut driver, 1), ErrorCode::NONE);
+    let join = ask_to_join(&mut driver, 1);
+    assert_eq!(join, ErrorCode::MEMBER_ID_REQUIRED);
+    assert!(driver.budget.held() > 100);
+    delete_topic(&mut driver, "orders");
+    driver.broker.invariants();
+    driver.advance_ms(10_001);
+    assert_eq!(driver.budget.held(), 0, "the session of the id is over");
+    driver.broker.invariants();
+}
+
+#[test]
+fn a_broker_has_so_many_settings() {
+    let mut driver = Driver::default();
+    let setting = |(number, value): (i32, String)| incremental_alter_configs::AlterableConfig {
+        name: format!("of.somebody.else.{number}"),
+        config_operation: 0,
+        value: Some(value),
+    };
+    let mut set = |numbers: std::ops::Range<i32>| {
+        let configs = numbers.map(|number| setting((number, "x".repeat(30_000)))).collect();
+        let resources = vec![incremental_alter_configs::AlterConfigsResource {
+            resource_type: 4,
+            resource_name: "1".to_owned(),
+            configs,
+        }];
+        let connection = driver.connect();
+        let request = incremental_alter_configs::Request { resources, validate_only: false };
+        driver.ask(connection, 1, &request).responses[0].error_code
+    };
+    assert_eq!(set(0..36), ErrorCode::POLICY_VIOLATION);
+    assert_eq!(set(0..30), ErrorCode::NONE);
+    assert_eq!(set(30..36), ErrorCode::POLICY_VIOLATION);
+    assert_eq!(set(0..10), ErrorCode::NONE, "what is there can be set again");
+}
+
+#[test]
+fn subscriptions_to_metrics_are_limited() {
+    let mut driver = Driver::default();
+    let mut set = |subscription: &str, name: &str, value: String| {
+        let config = incremental_alter_configs::AlterableConfig {
+            name: name.to_owned(),
+            config_operation: 0,
+            value: Some(value),
+        };
+        let resources = vec![incremental_alter_configs::AlterConfigsResource {
+            resource_type: 16,
+            resource_name: subscription.to_owned(),
+            configs: vec![config],
+        }];
+        let connection = driver.connect();
+        let request = incremental_alter_configs::Request { resources, validate_only: false };
+        driver.ask(connection, 1, &request).responses[0].error_code
+    };
+    let patterns = |count: usize| vec!["client_id=a"; count].join(",");
+    assert_eq!(set("one", "match", patterns(600)), ErrorCode::NONE);
+    assert_eq!(set("two", "match", patterns(401)), ErrorCode::POLICY_VIOLATION);
+    assert_eq!(set("two", "match", patterns(400)), ErrorCode::NONE);
+    assert_eq!(set("three", "metrics", "a".to_owned()), ErrorCode::POLICY_VIOLATION);
+    assert_eq!(set("one", "match", patterns(1)), ErrorCode::NONE);
+    assert_eq!(set("three", "metrics", "a".to_owned()), ErrorCode::NONE);
+    assert_eq!(set("four", "match", "client_id=(a{90}){90}".to_owned()), ErrorCode::INVALID_CONFIG);
+    let names = |number: usize| vec![format!("metric.{number}.{}", "x".repeat(300)); 100].join(",");
+    let set_names = (0..50).map(|number| set(&format!("metrics-{number}"), "metrics", names(number)));
+    let refused = set_names.filter(|error| *error == ErrorCode::POLICY_VIOLATION).count();
+    assert!((10..40).contains(&refused), "a MiB of names is taken: {refused}");
+}
+
+/// A batch of one record whose value of zeros is so long, in the codec.
+#[cfg(feature = "compression")]
+fn bomb(codec: i16, bytes: usize) -> Batch {
+    let record = crate::records::Record { key: Some(b"k".to_vec()), value: Some(vec![0; bytes]), ..Default::default() };
+    Batch::of_records(&[record]).compressed(codec)
+}
+
+#[cfg(feature = "compression")]
+#[test]
+fn what_is_decompressed_is_limited() {
+    use crate::records::{GZIP, LZ4, ZSTD};
+
+    let mut driver = Driver::with(&[("memory.max.bytes", "4194304")]);
+    let compacted = create_topic_with(&mut driver, "compacted", 1, &[("cleanup.policy", "compact")]);
+    let other = create_topic_with(&mut driver, "other", 1, &[("compression.type", "lz4")]);
+    let mut write = |topic: &Topic, batch: &Batch| {
+        let error = produce_bytes(&mut driver, 12, topic, 0, batch.encode()).error_code;
+        assert!(driver.budget.held() < MIB, "nothing is kept of what was decompressed");
+        error
+    };
+    for codec in [GZIP, LZ4, ZSTD] {
+        assert_eq!(write(&compacted, &bomb(codec, MIB / 2)), ErrorCode::NONE, "codec {codec}");
+        let large = bomb(codec, 5 * MIB);
+        assert_eq!(write(&compacted, &large), ErrorCode::KAFKA_STORAGE_ERROR, "codec {codec}: there is no such memory");
+    }
+    assert_eq!(write(&other, &bomb(GZIP, MIB / 2)), ErrorCode::NONE);
+    assert_eq!(write(&other, &bomb(GZIP, 2 * MIB)), ErrorCode::KAFKA_STORAGE_ERROR, "it has to be written, too");
+}
+
+#[cfg(feature = "compression")]
+#[test]
+fn a_request_has_so_much_decompressed() {
+    let mut driver = Driver::default();
+    let compacted = create_topic_with(&mut driver, "compacted", 4, &[("cleanup.policy", "compact")]);
+    let batch = bomb(crate::records::LZ4, 20 * MIB).encode();
+    let pieces: Vec<_> = (0..4).map(|index| (&compacted, index, batch.clone())).collect();
+    let connection = driver.connect();
+    let answer = driver.ask(connection, 12, &produce_request(-1, &pieces));
+    let errors: Vec<_> = answer.responses[0].partition_responses.iter().map(|partition| partition.error_code).collect();
+    let (done, later) = (ErrorCode::NONE, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(errors, [done, done, done, later]);
+    let large = bomb(crate::records::LZ4, 64 * MIB).encode();
+    assert_eq!(produce_bytes(&mut driver, 12, &compacted, 0, large).error_code, ErrorCode::MESSAGE_TOO_LARGE);
+}
+
+#[test]
+fn of_so_many_records_a_client_is_told_what_is_wrong() {
+    let mut driver = Driver::default();
+    let compacted = create_topic_with(&mut driver, "compacted", 1, &[("cleanup.policy", "compact")]);
+    let batch = Batch::of(&vec![""; 20_000]);
+    let outcome = produce_bytes(&mut driver, 12, &compacted, 0, batch.encode());
+    assert_eq!((outcome.error_code, outcome.record_errors.len()), (ErrorCode::INVALID_RECORD, 1_000));
+    let message = outcome.error_message.expect("a sentence");
+    assert!(message.contains("due to 20000 record errors in total"), "{message}");
+}
+
+#[cfg(feature = "compression")]
+#[test]
+fn lookups_by_time_have_so_much_decompressed() {
+    let mut driver = Driver::default();
+    let topic = create_topic(&mut driver, "orders", 4);
+    let batch = bomb(crate::records::LZ4, 20 * MIB).encode();
+    for index in 0..4 {
+        assert_eq!(produce_bytes(&mut driver, 12, &topic, index, batch.clone()).error_code, ErrorCode::NONE);
+    }
+    let mut ask = |indexes: std::ops::Range<i32>| {
+        let partition = |partition_index| list_offsets::ListOffsetsPartition {
+            partition_index,
+            timestamp: 0,
+            ..Default::default()
+        };
+        let partitions = indexes.map(partition).collect();
+        let wanted = list_offsets::ListOffsetsTopic { name: "orders".to_owned(), partitions };
+        let request = list_offsets::Request { replica_id: -1, topics: vec![wanted], ..Default::default() };
+        let connection = driver.connect();
+        let answer = driver.ask(connection, 7, &request);
+        answer.topics[0].partitions.iter().map(|found| (found.error_code, found.offset)).collect::<Vec<_>>()
+    };
+    let (done, later) = ((ErrorCode::NONE, 0), (ErrorCode::KAFKA_STORAGE_ERROR, -1));
+    assert_eq!(ask(0..4), [done, done, done, later]);
+    assert_eq!(ask(3..4), [done]);
 }

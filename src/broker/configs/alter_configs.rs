@@ -4,16 +4,19 @@
 //! `validate_only` everything is checked and nothing is changed. The levels of loggers are not changed in this way.
 
 use super::resource::{Resource, check_names};
-use super::{Refusal, alter_each};
+use super::{Refusal, alter_each, check_number};
 use crate::broker::{Broker, Call};
 use crate::wire::messages::alter_configs::{AlterConfigsResourceResponse, AlterableConfig, Request, Response};
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     let resources = request.resources.into_iter();
-    let resources =
+    let resources: Vec<_> =
         resources.map(|resource| (resource.resource_type, resource.resource_name, resource.configs)).collect();
-    let altered =
-        alter_each(resources, |kind, name, configs| alter(broker, kind, name, configs, request.validate_only));
+    let excess = check_number(resources.iter().map(|(_, _, configs)| configs.len()).sum());
+    let altered = alter_each(resources, |kind, name, configs| {
+        excess.clone()?;
+        alter(broker, kind, name, configs, request.validate_only)
+    });
     let respond = |(resource_type, resource_name, error_code, error_message)| AlterConfigsResourceResponse {
         error_code,
         error_message,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::property::{Property, property};
 use crate::config::topic::Overrides;
@@ -23,6 +23,13 @@ const MATCH: Property =
 const INTERVAL_MS_MIN: i64 = 100;
 const INTERVAL_MS_MAX: i64 = 3_600_000;
 
+/// How many selectors all subscriptions have at most: each is compared with every client that comes.
+const SELECTORS_MAX: usize = 1_000;
+/// How long the names of metrics are together: every client can be asked for all of them.
+const METRICS_LENGTH_MAX: usize = 1 << 20;
+/// The size of a regular expression once it has been read.
+const EXPRESSION_BYTES_MAX: usize = 16 << 10;
+
 /// What a client can be chosen by.
 const SELECTORS: [&str; 6] = [
     "client_instance_id",
@@ -37,8 +44,36 @@ const SELECTORS: [&str; 6] = [
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     by_name: BTreeMap<String, Overrides>,
+    /// What all of them are together.
+    extent: Extent,
     /// Counts the changes.
     version: u64,
+}
+
+/// How much work subscriptions are for each client that comes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extent {
+    /// How many selectors there are; a subscription without any counts as one.
+    selectors: usize,
+    /// How long the names of metrics are.
+    metrics_length: usize,
+}
+
+impl Extent {
+    fn of(set: &Overrides) -> Self {
+        // Every element but the first has a comma in front of it.
+        let selectors = set.get(MATCH.name).map_or(1, |text| 1 + text.matches(',').count());
+        Self { selectors, metrics_length: set.get(METRICS.name).map_or(0, String::len) }
+    }
+
+    /// This one with another subscription instead of one that is there.
+    fn replace(self, old: Option<&Overrides>, new: Option<&Overrides>) -> Self {
+        let (old, new) = (old.map(Self::of).unwrap_or_default(), new.map(Self::of).unwrap_or_default());
+        Self {
+            selectors: self.selectors - old.selectors + new.selectors,
+            metrics_length: self.metrics_length - old.metrics_length + new.metrics_length,
+        }
+    }
 }
 
 /// What one subscription asks for.
@@ -70,6 +105,15 @@ impl Subscriptions {
         })
     }
 
+    /// What is set for each.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (&String, &Overrides)> {
+        self.by_name.iter()
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     pub(super) fn get(&self, name: &str) -> Overrides {
         self.by_name.get(name).cloned().unwrap_or_default()
     }
@@ -81,6 +125,8 @@ impl Subscriptions {
 
     pub(super) fn set(&mut self, name: &str, set: Overrides) {
         self.version += 1;
+        let new = Some(&set).filter(|set| !set.is_empty());
+        self.extent = self.extent.replace(self.by_name.get(name), new);
         match set.is_empty() {
             true => self.by_name.remove(name),
             false => self.by_name.insert(name.to_owned(), set),
@@ -92,8 +138,21 @@ pub(super) fn describe(set: &Overrides) -> Vec<Entry> {
     PROPERTIES.iter().map(|property| property.describe(set, Source::ClientMetrics, false)).collect()
 }
 
-/// Whether a subscription may be like this; codes and messages are Kafka's.
-pub(super) fn check(set: &Overrides) -> Result<(), super::Refusal> {
+/// A regular expression that a client is compared with.
+pub fn expression(text: &str) -> Option<Regex> {
+    RegexBuilder::new(text).size_limit(EXPRESSION_BYTES_MAX).build().ok()
+}
+
+/// Whether a subscription may be like this; codes and messages are Kafka's, but for those about how many there may be.
+pub(super) fn check(subscriptions: &Subscriptions, name: &str, set: &Overrides) -> Result<(), super::Refusal> {
+    let all = subscriptions.extent.replace(subscriptions.by_name.get(name), Some(set));
+    let refuse = |message| Err((ErrorCode::POLICY_VIOLATION, message));
+    if all.selectors > SELECTORS_MAX {
+        return refuse(format!("All subscriptions may have no more than {SELECTORS_MAX} matching patterns."));
+    }
+    if all.metrics_length > METRICS_LENGTH_MAX {
+        return refuse(format!("The metrics of all subscriptions may be no longer than {METRICS_LENGTH_MAX} letters."));
+    }
     let invalid_config = |message| (ErrorCode::INVALID_CONFIG, message);
     for name in set.keys() {
         if !PROPERTIES.iter().any(|property| property.name == name) {
@@ -133,6 +192,6 @@ fn list(property: &Property, set: &Overrides) -> Vec<String> {
 fn split(pattern: &str) -> Option<(String, String)> {
     let (selector, expression) = pattern.split_once('=')?;
     let (selector, expression) = (selector.trim(), expression.trim());
-    let valid = SELECTORS.contains(&selector) && !expression.contains('=') && Regex::new(expression).is_ok();
+    let valid = SELECTORS.contains(&selector) && !expression.contains('=') && self::expression(expression).is_some();
     valid.then(|| (selector.to_owned(), expression.to_owned()))
 }

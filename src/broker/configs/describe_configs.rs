@@ -4,6 +4,11 @@
 //! A request can ask for some settings or for all, for the synonyms that a value could have come from, and from v3 for
 //! the documentation. A broker without a name stands for all brokers: then what was set for all is told. Kafka's broker
 //! properties that mean nothing here are not listed, unless somebody changed them.
+//!
+//! A resource that is asked for twice is described once, where Kafka does it twice, and beyond 64 MiB nothing more is described:
+//! a few bytes of a request can ask for some tens of thousands.
+
+use std::collections::HashSet;
 
 use super::resource::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::{Refusal, client_metrics, groups, loggers};
@@ -19,6 +24,9 @@ use crate::wire::messages::describe_configs::{
 /// The kind of a setting that nobody knows.
 const UNKNOWN_KIND: i8 = 0;
 
+/// How much is described in one answer.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
 /// What Kafka says of every request in which a value means nothing.
 const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the \
                          message was sent to an incompatible broker. See the broker logs for more details.";
@@ -32,12 +40,14 @@ struct Detail {
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     let detail = Detail { synonyms: request.include_synonyms, documentation: request.include_documentation };
+    let mut left = ANSWER_BYTES_MAX;
     let describe = |resource: DescribeConfigsResource| {
-        let (rows, (error_code, message)) = match rows(broker, &resource, detail) {
+        let (rows, (error_code, message)) = match if left > 0 { rows(broker, &resource, detail) } else { too_large() } {
             Ok(rows) => (rows, Refusal::default()),
             Err(refusal) => (Vec::new(), refusal),
         };
         let keys = resource.configuration_keys.filter(|keys| !keys.is_empty());
+        let keys: Option<HashSet<String>> = keys.map(|keys| keys.into_iter().collect());
         let wanted = |row: &DescribeConfigsResourceResult| keys.as_ref().is_none_or(|keys| keys.contains(&row.name));
         DescribeConfigsResult {
             error_code,
@@ -45,10 +55,25 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
             error_message: Some(message),
             resource_type: resource.resource_type,
             resource_name: resource.resource_name,
-            configs: rows.into_iter().filter(wanted).collect(),
+            configs: rows.into_iter().filter(wanted).inspect(|row| left = left.saturating_sub(bytes_of(row))).collect(),
         }
     };
-    Response { results: request.resources.into_iter().map(describe).collect(), ..Response::default() }
+    let mut seen = HashSet::new();
+    let resources = request.resources.into_iter();
+    let resources = resources.filter(|resource| seen.insert((resource.resource_type, resource.resource_name.clone())));
+    Response { results: resources.map(describe).collect(), ..Response::default() }
+}
+
+fn too_large() -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    let message = "There are too many resources for one answer: ask for some of them.";
+    Err((ErrorCode::POLICY_VIOLATION, message.to_owned()))
+}
+
+/// What a setting takes in the answer, about.
+fn bytes_of(row: &DescribeConfigsResourceResult) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let synonyms = row.synonyms.iter().map(|synonym| 8 + synonym.name.len() + text(&synonym.value)).sum::<usize>();
+    16 + row.name.len() + text(&row.value) + synonyms + text(&row.documentation)
 }
 
 fn rows(

@@ -6,7 +6,7 @@
 //! Kafka itself answers UNKNOWN_SERVER_ERROR for most resources.
 
 use super::resource::{BROKER_LOGGER, Operation, Resource, check_names};
-use super::{Refusal, alter_each, loggers};
+use super::{Refusal, alter_each, check_number, loggers};
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
 use crate::wire::messages::incremental_alter_configs::{
@@ -15,10 +15,13 @@ use crate::wire::messages::incremental_alter_configs::{
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     let resources = request.resources.into_iter();
-    let resources =
+    let resources: Vec<_> =
         resources.map(|resource| (resource.resource_type, resource.resource_name, resource.configs)).collect();
-    let altered =
-        alter_each(resources, |kind, name, configs| alter(broker, kind, name, configs, request.validate_only));
+    let excess = check_number(resources.iter().map(|(_, _, configs)| configs.len()).sum());
+    let altered = alter_each(resources, |kind, name, configs| {
+        excess.clone()?;
+        alter(broker, kind, name, configs, request.validate_only)
+    });
     let respond = |(resource_type, resource_name, error_code, error_message)| AlterConfigsResourceResponse {
         error_code,
         error_message,

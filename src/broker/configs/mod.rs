@@ -17,6 +17,8 @@ mod resource;
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::kept::{ENTRY_BYTES, settings_bytes};
+use super::{CHANGES_MAX, TOO_MANY_CHANGES};
 use crate::config::topic::Overrides;
 use crate::wire::ErrorCode;
 
@@ -25,6 +27,14 @@ type Refusal = (ErrorCode, String);
 
 /// What became of a resource that was to be altered: its kind, its name, the error and Kafka's sentence about it.
 type Altered = (i8, String, ErrorCode, Option<String>);
+
+/// Whether a request may change so many settings.
+fn check_number(settings: usize) -> Result<(), Refusal> {
+    match settings {
+        ..=CHANGES_MAX => Ok(()),
+        _ => Err((ErrorCode::POLICY_VIOLATION, TOO_MANY_CHANGES.to_owned())),
+    }
+}
 
 /// Alters resources, each on its own, which may stand in a request only once.
 fn alter_each<C>(
@@ -53,4 +63,12 @@ pub struct Configs {
     /// By the group's id. A group stays here once something was set for it, also when all of that was taken back.
     pub groups: BTreeMap<String, Overrides>,
     pub client_metrics: client_metrics::Subscriptions,
+}
+
+impl Configs {
+    /// The memory of what is set, as [`kept`](super::kept) counts it.
+    pub fn held_bytes(&self) -> usize {
+        let entry = |(name, set): (&String, &Overrides)| ENTRY_BYTES + name.len() + settings_bytes(set);
+        self.groups.iter().chain(self.client_metrics.settings()).map(entry).sum()
+    }
 }

@@ -1,8 +1,11 @@
 //! Everything that has settings, looked at in one way: as a set of names and texts.
 
+use std::collections::HashSet;
+
 use super::{Refusal, client_metrics, groups};
 use crate::broker::Broker;
 use crate::broker::cluster::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
+use crate::broker::kept::{ENTRY_BYTES, broker_settings_bytes, settings_bytes};
 use crate::broker::topics::validate_name;
 use crate::config::dynamic::{self, MIN_INSYNC_REPLICAS, Scope};
 use crate::config::topic::{self, Overrides};
@@ -13,6 +16,9 @@ pub(super) const BROKER: i8 = 4;
 pub(super) const BROKER_LOGGER: i8 = 8;
 pub(super) const CLIENT_METRICS: i8 = 16;
 pub(super) const GROUP: i8 = 32;
+
+/// What is set for a broker is looked through with every change of it, and it may have settings that nobody knows.
+const BROKER_SETTINGS_BYTES_MAX: usize = 1 << 20;
 
 /// A thing whose settings can be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +52,7 @@ pub(super) fn check_names<'a>(configs: impl Iterator<Item = (&'a str, bool)> + C
     if !nulls.is_empty() {
         return invalid_request(format!("Null value not supported for : {}", nulls.join(", ")));
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     match configs.map(|(name, _)| name).all(|name| seen.insert(name)) {
         true => Ok(()),
         false => invalid_request("Error due to duplicate config keys"),
@@ -111,12 +117,13 @@ impl Resource {
             Operation::Delete => drop(set.remove(&name)),
             Operation::Append | Operation::Subtract => {
                 let mut elements = self.list_elements(broker, set, operation, &name)?;
-                for element in text.split(',').map(str::trim) {
-                    match operation {
-                        Operation::Append if elements.iter().any(|known| known == element) => {}
-                        Operation::Append => elements.push(element.to_owned()),
-                        _ => elements.retain(|known| known != element),
-                    }
+                let named = text.split(',').map(str::trim);
+                if operation == Operation::Append {
+                    let mut known: HashSet<String> = elements.iter().cloned().collect();
+                    elements.extend(named.filter(|element| known.insert((*element).to_owned())).map(str::to_owned));
+                } else {
+                    let named: HashSet<&str> = named.collect();
+                    elements.retain(|known| !named.contains(known.as_str()));
                 }
                 set.insert(name, elements.join(","));
             }
@@ -156,6 +163,32 @@ impl Resource {
 
     /// Whether the resource may have these settings instead of what it has now, `named` being those that a client named.
     pub fn check(&self, broker: &Broker, set: &Overrides, named: &[String]) -> Result<(), Refusal> {
+        self.check_values(broker, set, named)?;
+        let room = broker.kept.check(self.held_bytes(broker), self.bytes_with(set));
+        room.map_err(|no_room| (ErrorCode::POLICY_VIOLATION, no_room.sentence()))
+    }
+
+    /// What the memory of its settings is now.
+    fn held_bytes(&self, broker: &Broker) -> usize {
+        let is_kept = match self {
+            Self::Topic(_) | Self::Broker(_) => true,
+            Self::ClientMetrics(name) => broker.configs.client_metrics.contains(name),
+            Self::Group(name) => broker.configs.groups.contains_key(name),
+        };
+        if is_kept { self.bytes_with(&self.current(broker)) } else { 0 }
+    }
+
+    /// What it would be with other settings. Topics and the broker are there without any.
+    fn bytes_with(&self, set: &Overrides) -> usize {
+        match self {
+            Self::Topic(_) => settings_bytes(set),
+            Self::Broker(_) => broker_settings_bytes(set),
+            Self::ClientMetrics(_) if set.is_empty() => 0,
+            Self::ClientMetrics(name) | Self::Group(name) => ENTRY_BYTES + name.len() + settings_bytes(set),
+        }
+    }
+
+    fn check_values(&self, broker: &Broker, set: &Overrides, named: &[String]) -> Result<(), Refusal> {
         match self {
             Self::Topic(name) => {
                 let asked = set.iter().map(|(name, text)| (name.as_str(), Some(text.as_str())));
@@ -168,6 +201,10 @@ impl Resource {
                     }
                 }
             }
+            Self::Broker(_) if broker_settings_bytes(set) > BROKER_SETTINGS_BYTES_MAX => {
+                let message = "What is set for a broker may take no more than a MiB.".to_owned();
+                Err((ErrorCode::POLICY_VIOLATION, message))
+            }
             Self::Broker(scope) => {
                 dynamic::check(set).or_else(invalid_request)?;
                 match broker.features.level(ELIGIBLE_LEADER_REPLICAS_VERSION) {
@@ -175,13 +212,14 @@ impl Resource {
                     _ => check_min_insync_replicas(*scope, set, named),
                 }
             }
-            Self::ClientMetrics(_) => client_metrics::check(set),
+            Self::ClientMetrics(name) => client_metrics::check(&broker.configs.client_metrics, name, set),
             Self::Group(_) => groups::check(set),
         }
     }
 
     /// Replaces the settings, which have been checked, and lets them act.
     pub fn set(&self, broker: &mut Broker, set: Overrides) {
+        broker.kept.replace(self.held_bytes(broker), self.bytes_with(&set));
         match self {
             Self::Topic(name) => broker.topics.configure(name, set, &broker.config),
             Self::Broker(scope) => {

@@ -11,6 +11,7 @@ use crate::broker::log::{Log, TimestampAndOffset};
 use crate::broker::topics::Topic;
 use crate::broker::{Broker, Call, LEADER_EPOCH};
 use crate::wire::ErrorCode;
+use crate::wire::compression::Decompressor;
 use crate::wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopicResponse, Request, Response,
 };
@@ -27,20 +28,36 @@ const UNKNOWN: i64 = -1;
 
 pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     let read_committed = request.isolation_level == super::READ_COMMITTED;
+    let mut decompressor = Decompressor::new(&broker.budget);
+    // A topic can be named more than once, but each of its partitions only once.
+    let mut times = HashMap::new();
+    // What does not exist is looked for each time, which costs nothing.
+    let place = |position: usize, name: &str| broker.topics.get(name).map_or(Err(position), |topic| Ok(topic.id));
+    for (position, wanted) in request.topics.iter().enumerate() {
+        let place = place(position, &wanted.name);
+        for partition in &wanted.partitions {
+            *times.entry((place, partition.partition_index)).or_insert(0) += 1;
+        }
+    }
     let topics = request
         .topics
         .into_iter()
-        .map(|wanted| {
+        .enumerate()
+        .map(|(position, wanted)| {
+            let place = place(position, &wanted.name);
             let topic = broker.topics.get(&wanted.name);
-            let mut times = HashMap::new();
-            for partition in &wanted.partitions {
-                *times.entry(partition.partition_index).or_insert(0) += 1;
-            }
             let mut partitions = Vec::new();
             for partition in wanted.partitions {
                 // What is asked for twice is refused, once.
-                if let Some(times) = times.remove(&partition.partition_index) {
-                    partitions.push(list_one(topic, partition, times > 1, call.version, read_committed));
+                if let Some(times) = times.remove(&(place, partition.partition_index)) {
+                    partitions.push(list_one(
+                        topic,
+                        partition,
+                        times > 1,
+                        call.version,
+                        read_committed,
+                        &mut decompressor,
+                    ));
                 }
             }
             ListOffsetsTopicResponse { name: wanted.name, partitions }
@@ -55,6 +72,7 @@ fn list_one(
     twice: bool,
     version: i16,
     read_committed: bool,
+    decompressor: &mut Decompressor,
 ) -> ListOffsetsPartitionResponse {
     let partition_index = wanted.partition_index;
     let known = if twice { Err(ErrorCode::INVALID_REQUEST) } else { Ok(topic) };
@@ -64,7 +82,7 @@ fn list_one(
             partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
         })
         .and_then(|partition| check_leader_epoch(wanted.current_leader_epoch).map(|()| partition))
-        .and_then(|partition| lookup(&partition.log, wanted.timestamp, version, read_committed));
+        .and_then(|partition| lookup(&partition.log, wanted.timestamp, version, read_committed, decompressor));
     match found {
         Ok(Some(TimestampAndOffset { timestamp, offset })) => ListOffsetsPartitionResponse {
             partition_index,
@@ -85,6 +103,7 @@ fn lookup(
     timestamp: i64,
     version: i16,
     read_committed: bool,
+    decompressor: &mut Decompressor,
 ) -> Result<Option<TimestampAndOffset>, ErrorCode> {
     let place = |offset| Ok(Some(TimestampAndOffset { timestamp: UNKNOWN, offset }));
     let first_version = match timestamp {
@@ -103,7 +122,14 @@ fn lookup(
         LATEST => place(end),
         EARLIEST | EARLIEST_LOCAL => place(log.start_offset()),
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(None),
-        MAX_TIMESTAMP => Ok(log.find_max_timestamp().filter(|found| found.offset < end)),
-        _ => Ok(log.find_timestamp(timestamp).filter(|found| found.offset < end)),
+        // Clients ask again for what was not looked into, and for that alone.
+        _ => {
+            let found = match timestamp {
+                MAX_TIMESTAMP => log.find_max_timestamp(decompressor),
+                _ => log.find_timestamp(timestamp, decompressor),
+            };
+            let found = found.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
+            Ok(found.filter(|found| found.offset < end))
+        }
     }
 }

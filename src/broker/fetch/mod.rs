@@ -55,9 +55,9 @@ impl PendingFetch {
         self.ticket.connection()
     }
 
-    /// The size of the request.
-    pub fn request_bytes(&self) -> usize {
-        self.request_bytes
+    /// What it takes while it waits. What belongs to a session counts there.
+    pub fn held_bytes(&self) -> usize {
+        self.request_bytes + self.context.held_bytes()
     }
 }
 
@@ -238,9 +238,12 @@ fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
     let (session_id, answers) = broker.fetch_sessions.close(context, answers, by_id, now, &mut broker.random);
     let mut responses: Vec<FetchableTopicResponse> = Vec::new();
     for (topic, topic_id, data) in answers {
-        match responses.last_mut().filter(|last| last.topic == topic && last.topic_id == topic_id) {
+        match responses.last_mut().filter(|last| last.topic == *topic && last.topic_id == topic_id) {
             Some(last) => last.partitions.push(data),
-            None => responses.push(FetchableTopicResponse { topic, topic_id, partitions: vec![data] }),
+            None => {
+                let topic = topic.as_ref().to_owned();
+                responses.push(FetchableTopicResponse { topic, topic_id, partitions: vec![data] });
+            }
         }
     }
     ticket.answer(&Response { session_id, responses, ..Response::default() }, &mut broker.outbox);

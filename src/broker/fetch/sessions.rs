@@ -9,6 +9,8 @@
 //!
 //! The answer to an incremental fetch leaves out the partitions about which there is nothing new. A session keeps its
 //! partitions in an order, and those that had data go to the end of it: with a small `max_bytes`, everyone gets a turn.
+//!
+//! Sessions count in the budget of memory. A client for whose session there is no room is served without one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +19,8 @@ use std::time::{Duration, Instant};
 
 use crate::broker::Now;
 use crate::broker::random::Random;
-use crate::broker::topics::{Topic, Topics};
+use crate::broker::topics::{NAME_LENGTH_MAX, Topic, Topics};
+use crate::budget::{Budget, Share};
 use crate::config::Config;
 use crate::wire::messages::fetch::{FetchPartition, PartitionData, Request};
 use crate::wire::{ErrorCode, Uuid};
@@ -35,7 +38,7 @@ const EVICTION_AGE: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone)]
 pub struct WantedPartition {
     /// The name, also in versions that have ids: what the id meant when the client asked for the partition. Empty if nothing.
-    pub topic: String,
+    pub topic: Rc<str>,
     /// The id in versions that have it, else zero.
     pub topic_id: Uuid,
     pub partition: i32,
@@ -46,9 +49,9 @@ pub struct WantedPartition {
 }
 
 impl WantedPartition {
-    fn new(topic: &str, topic_id: Uuid, partition: &FetchPartition) -> Self {
+    fn new(topic: Rc<str>, topic_id: Uuid, partition: &FetchPartition) -> Self {
         Self {
-            topic: topic.to_owned(),
+            topic,
             topic_id,
             partition: partition.partition,
             fetch_offset: partition.fetch_offset,
@@ -73,20 +76,22 @@ impl WantedPartition {
 }
 
 /// What a partition is known by: with the id of its topic if it has one, because a name may come to mean another topic.
-fn key(topic: &str, topic_id: Uuid, partition: i32) -> Key {
-    let name = if topic_id == Uuid::ZERO { topic } else { "" };
-    (name.to_owned(), topic_id, partition)
+fn key(topic: &Rc<str>, topic_id: Uuid, partition: i32) -> Key {
+    let name = if topic_id == Uuid::ZERO { Rc::clone(topic) } else { Rc::default() };
+    (name, topic_id, partition)
 }
 
-/// The partitions that a request names, each once: of two the later one counts.
+/// The partitions that a request names, each once: of two the later one counts. Of a topic whose name is too long for one, only
+/// the first partition is looked at: that is enough to tell that there is no such topic.
 fn wanted_partitions(request: &Request, topics: &Topics, by_id: bool) -> Vec<WantedPartition> {
     let mut wanted: Vec<WantedPartition> = Vec::new();
     let mut places = HashMap::new();
     for topic in &request.topics {
         let known = topics.by_id(topic.topic_id).map_or("", |known| &known.name);
-        let name = if by_id { known } else { &topic.topic };
-        for partition in &topic.partitions {
-            let partition = WantedPartition::new(name, topic.topic_id, partition);
+        let name: Rc<str> = if by_id { known.into() } else { topic.topic.as_str().into() };
+        let counting = if name.len() > NAME_LENGTH_MAX { 1 } else { usize::MAX };
+        for partition in topic.partitions.iter().take(counting) {
+            let partition = WantedPartition::new(Rc::clone(&name), topic.topic_id, partition);
             let place = *places.entry(partition.key()).or_insert(wanted.len());
             match wanted.get_mut(place) {
                 Some(earlier) => *earlier = partition,
@@ -97,7 +102,7 @@ fn wanted_partitions(request: &Request, topics: &Topics, by_id: bool) -> Vec<Wan
     wanted
 }
 
-type Key = (String, Uuid, i32);
+type Key = (Rc<str>, Uuid, i32);
 
 /// A partition of a session, and what its client has been told of it.
 #[derive(Debug)]
@@ -137,11 +142,20 @@ pub struct FetchSession {
     next_place: u64,
     created: Instant,
     last_used: Instant,
+    share: Share,
+}
+
+/// What a session takes for each partition, beside the name of its topic.
+const PARTITION_BYTES: usize = size_of::<(u64, SessionPartition)>() + size_of::<(Key, u64)>();
+
+fn bytes_of(wanted: &WantedPartition) -> usize {
+    PARTITION_BYTES + wanted.topic.len()
 }
 
 impl FetchSession {
-    fn new(id: i32, by_id: bool, now: Instant) -> Self {
+    fn new(id: i32, by_id: bool, now: Instant, budget: &Budget) -> Self {
         Self {
+            share: budget.share(),
             id,
             epoch: next_epoch(INITIAL_EPOCH),
             by_id,
@@ -151,6 +165,11 @@ impl FetchSession {
             created: now,
             last_used: now,
         }
+    }
+
+    /// The bytes that it takes. That a name may be shared is left out of account.
+    fn held_bytes(&self) -> usize {
+        self.partitions.values().map(|partition| bytes_of(&partition.wanted)).sum()
     }
 
     fn put(&mut self, wanted: WantedPartition) {
@@ -202,7 +221,7 @@ fn next_epoch(epoch: i32) -> i32 {
 }
 
 /// A topic's name and id, as the request gave them, and the answer for one of its partitions.
-pub type Answer = (String, Uuid, PartitionData);
+pub type Answer = (Rc<str>, Uuid, PartitionData);
 
 /// Where the partitions of a fetch come from.
 #[derive(Debug)]
@@ -231,6 +250,14 @@ impl Context {
         }
     }
 
+    /// What it takes, unless that is in a session.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Sessionless(wanted) | Self::Full(wanted) => wanted.iter().map(bytes_of).sum(),
+            Self::Incremental(_) => 0,
+        }
+    }
+
     /// Looks at each partition, in order.
     pub fn for_each(&self, mut look: impl FnMut(&WantedPartition)) {
         match self {
@@ -253,19 +280,25 @@ impl Context {
 pub struct FetchSessions {
     sessions: HashMap<i32, Rc<RefCell<FetchSession>>>,
     slots: usize,
+    budget: Budget,
 }
 
 impl FetchSessions {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, budget: &Budget) -> Self {
         let slots = usize::try_from(config.max_incremental_fetch_session_cache_slots).unwrap_or(0);
-        Self { sessions: HashMap::new(), slots }
+        Self { sessions: HashMap::new(), slots, budget: budget.clone() }
+    }
+
+    /// The bytes of all sessions.
+    pub fn held_bytes(&self) -> usize {
+        self.sessions.values().map(|session| session.borrow().share.bytes()).sum()
     }
 
     /// Finds out which partitions a request means, and brings its session up to date.
     pub fn open(&mut self, request: Request, topics: &Topics, by_id: bool, now: Now) -> Result<Context, ErrorCode> {
         let wanted = wanted_partitions(&request, topics, by_id);
         if request.session_epoch == INITIAL_EPOCH || request.session_epoch == FINAL_EPOCH {
-            self.sessions.remove(&request.session_id);
+            self.forget(request.session_id);
             return Ok(match request.session_epoch {
                 INITIAL_EPOCH => Context::Full(wanted),
                 _ => Context::Sessionless(wanted),
@@ -280,14 +313,24 @@ impl FetchSessions {
         if session.by_id != by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
+        if wanted.iter().map(bytes_of).sum::<usize>() > self.budget.room() {
+            // The client begins again with a full fetch.
+            drop(session);
+            self.forget(request.session_id);
+            return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        }
         wanted.into_iter().for_each(|wanted| session.put(wanted));
-        for topic in request.forgotten_topics_data {
+        for topic in request.forgotten_topics_data.into_iter().filter(|topic| topic.topic.len() <= NAME_LENGTH_MAX) {
+            let name: Rc<str> = topic.topic.into();
             for partition in topic.partitions {
-                session.forget(&key(&topic.topic, topic.topic_id, partition));
+                session.forget(&key(&name, topic.topic_id, partition));
             }
         }
+        let held_bytes = session.held_bytes();
+        session.share.set(held_bytes);
         if session.partitions.is_empty() {
-            self.sessions.remove(&session.id);
+            drop(session);
+            self.forget(request.session_id);
             return Ok(Context::Sessionless(Vec::new()));
         }
         session.epoch = next_epoch(session.epoch);
@@ -302,6 +345,7 @@ impl FetchSessions {
         for (id, session) in &self.sessions {
             let session = session.borrow();
             assert_eq!((session.id, session.places.len()), (*id, session.partitions.len()));
+            assert_eq!(session.share.bytes(), session.held_bytes());
             let places = session.partitions.iter().map(|(place, partition)| (partition.wanted.key(), place));
             places.for_each(|(key, place)| assert_eq!(session.places.get(&key), Some(place)));
         }
@@ -341,18 +385,27 @@ impl FetchSessions {
         now: Instant,
         random: &mut Random,
     ) -> i32 {
-        if self.sessions.len() >= self.slots && !self.evict(wanted.len(), now) {
+        let has_room = wanted.iter().map(bytes_of).sum::<usize>() <= self.budget.room();
+        if !has_room || self.sessions.len() >= self.slots && !self.evict(wanted.len(), now) {
             return NO_SESSION;
         }
         let id = self.unused_id(random);
-        let mut session = FetchSession::new(id, by_id, now);
+        let mut session = FetchSession::new(id, by_id, now, &self.budget);
         for (wanted, data) in wanted.iter().zip(answers) {
             let mut partition = SessionPartition::new(wanted.clone());
             partition.is_news(data);
             session.push(wanted.key(), partition);
         }
+        let held_bytes = session.held_bytes();
+        session.share.set(held_bytes);
         self.sessions.insert(id, Rc::new(RefCell::new(session)));
         id
+    }
+
+    /// Lets go of a session, if there is one of this id. A fetch that waits may go on with it.
+    fn forget(&mut self, id: i32) -> bool {
+        let forgotten = self.sessions.remove(&id);
+        forgotten.inspect(|session| session.borrow_mut().share.set(0)).is_some()
     }
 
     fn unused_id(&self, random: &mut Random) -> i32 {
@@ -385,6 +438,6 @@ impl FetchSessions {
                 .map(|(_, id)| id)
         };
         let victim = unused.or_else(smaller);
-        victim.is_some_and(|id| self.sessions.remove(&id).is_some())
+        victim.is_some_and(|id| self.forget(id))
     }
 }

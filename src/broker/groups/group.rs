@@ -10,6 +10,7 @@ use super::members::Members;
 use super::offsets::{CommittedOffset, Offsets};
 use super::subscription;
 use crate::broker::Now;
+use crate::budget::{Budget, Share};
 use crate::wire::ErrorCode;
 use crate::wire::messages::join_group::{self, JoinGroupRequestProtocol, JoinGroupResponseMember};
 use crate::wire::messages::sync_group;
@@ -45,6 +46,15 @@ pub struct Gathering {
     pub grew: bool,
 }
 
+/// An id that was given to a new client.
+#[derive(Debug)]
+pub struct Pending {
+    /// When nobody waits for the client any more.
+    pub ends: Instant,
+    /// The memory of the id.
+    pub share: Share,
+}
+
 /// One group.
 #[derive(Debug)]
 pub struct Group {
@@ -61,7 +71,7 @@ pub struct Group {
     pub(super) leader_id: Option<String>,
     pub(super) members: Members,
     /// The ids that were given to new clients which have not come back with them, each with the end of its session.
-    pub(super) pending: BTreeMap<String, Instant>,
+    pub(super) pending: BTreeMap<String, Pending>,
     /// Only while the first members of an empty group gather.
     pub(super) gathering: Option<Gathering>,
     /// When the group stops waiting for members that have to join.
@@ -74,7 +84,7 @@ pub struct Group {
 }
 
 impl Group {
-    pub fn new(id: &str, now: Now) -> Self {
+    pub fn new(id: &str, now: Now, budget: &Budget) -> Self {
         Self {
             id: id.to_owned(),
             state: State::Empty,
@@ -89,7 +99,7 @@ impl Group {
             join_ends: None,
             sync_ends: None,
             subscribed_topics: None,
-            offsets: Offsets::default(),
+            offsets: Offsets::new(budget),
         }
     }
 
@@ -286,11 +296,18 @@ impl Group {
     }
 
     /// What holds between any two requests. Checked in debug builds.
+    /// The bytes of its members and offsets.
+    pub fn held_bytes(&self) -> usize {
+        let pending = self.pending.values().map(|pending| pending.share.bytes()).sum::<usize>();
+        self.members.iter().map(Member::held_bytes).sum::<usize>() + pending + self.offsets.held_bytes()
+    }
+
     pub fn invariants(&self) {
         if !cfg!(debug_assertions) {
             return;
         }
         self.members.invariants();
+        self.offsets.invariants();
         let leader = self.leader_id.as_deref();
         assert_eq!(leader.is_some(), !self.members.is_empty(), "a group with members has a leader");
         assert!(leader.is_none_or(|id| self.members.contains(id)), "the leader is a member");

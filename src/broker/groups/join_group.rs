@@ -51,10 +51,10 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     let is_unknown = request.member_id.is_empty();
     let member_id = if is_unknown { new_member_id(broker, call, &request) } else { request.member_id.clone() };
     let (groups, mut context) = Context::split(broker, call.now);
-    let found = match is_unknown {
-        true => groups.get_or_create(&request.group_id, context.config, call.now),
+    let found = context.check_room(call.bytes).and_then(|()| match is_unknown {
+        true => groups.get_or_create(&request.group_id, context.config, context.budget, call.now),
         false => groups.get_mut(&request.group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID),
-    };
+    });
     let group = match found {
         Ok(group) => group,
         Err(error) => return ticket.answer(&refusal(error, &request.member_id), context.outbox),

@@ -3,17 +3,19 @@
 //! They can be filtered by state from v4 on and by type from v5 on, in upper or lower case. All groups here are of the
 //! classic type.
 
+use std::collections::HashSet;
+
 use crate::broker::{Broker, Call};
 use crate::wire::messages::list_groups::{ListedGroup, Request, Response};
 
 const GROUP_TYPE: &str = "classic";
 
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
-    let wanted = |filter: &[String], value: &str| {
-        filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
-    };
+    let wanted =
+        |filter: &HashSet<String>, value: &str| filter.is_empty() || filter.contains(&value.to_ascii_lowercase());
     // Kafka ignores blanks around states, but not around types.
-    let states: Vec<String> = request.states_filter.iter().map(|state| state.trim().to_owned()).collect();
+    let states: HashSet<String> = request.states_filter.iter().map(|state| state.trim().to_ascii_lowercase()).collect();
+    let types: HashSet<String> = request.types_filter.iter().map(|kind| kind.to_ascii_lowercase()).collect();
     let listed = broker.groups.iter().map(|group| ListedGroup {
         group_id: group.id().to_owned(),
         protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
@@ -22,7 +24,7 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     });
     let groups = listed
         .filter(|group| wanted(&states, &group.group_state))
-        .filter(|group| wanted(&request.types_filter, &group.group_type))
+        .filter(|group| wanted(&types, &group.group_type))
         .collect();
     Response { groups, ..Response::default() }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Context, Deadline, join_group, sync_group};
+use crate::broker::kept::ENTRY_BYTES;
 use crate::broker::ticket::{Outbox, Ticket};
 use crate::budget::Share;
 use crate::wire::ErrorCode;
@@ -44,6 +45,9 @@ pub struct Joining {
     pub ticket: Ticket,
 }
 
+/// What a member takes beside its names and what it brings along.
+pub const MEMBER_BYTES: usize = 1024;
+
 /// A member of a group.
 #[derive(Debug)]
 pub struct Member {
@@ -59,7 +63,7 @@ pub struct Member {
     protocols: Vec<JoinGroupRequestProtocol>,
     /// Its part of the leader's assignment.
     assignment: Bytes,
-    /// The memory of both.
+    /// The memory of all that.
     share: Share,
     /// Whether it has not seen a generation yet: it then does not know its id and cannot send heartbeats.
     pub is_new: bool,
@@ -117,10 +121,14 @@ impl Member {
         self.share.set(self.held_bytes());
     }
 
-    /// The bytes of what the client has made it keep.
+    /// The bytes of what the client has made it keep: names are in several maps, and in the deadline of its session.
     pub fn held_bytes(&self) -> usize {
-        let protocols = self.protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len());
-        protocols.sum::<usize>() + self.assignment.len()
+        let protocol =
+            |protocol: &JoinGroupRequestProtocol| ENTRY_BYTES + 2 * protocol.name.len() + protocol.metadata.len();
+        let protocols = self.protocols.iter().map(protocol).sum::<usize>();
+        let instance = self.instance_id.as_ref().map_or(0, |id| ENTRY_BYTES + 2 * id.len());
+        let names = 3 * self.id.len() + self.client_id.len() + self.client_host.len();
+        protocols + self.assignment.len() + instance + names + MEMBER_BYTES
     }
 
     pub fn is_static(&self) -> bool {
@@ -214,15 +222,24 @@ impl Member {
     /// Another client goes on as this member, under an id of its own.
     pub fn start_over(&mut self, group_id: &str, context: &mut Context) {
         self.is_new = false;
-        // The deadline that was planned before carries the former id and finds nobody.
-        self.session.deadline = None;
+        // Its id has changed, and may be longer.
+        self.share.set(self.held_bytes());
         self.watch(group_id, self.session_timeout_ms, context);
     }
 
     fn plan_deadline(&mut self, group_id: &str, context: &mut Context) {
+        self.unwatch(group_id, context);
         self.session.deadline = Some(self.session.ends);
         let (group_id, member_id) = (group_id.to_owned(), self.id.clone());
         context.schedule(self.session.ends, Deadline::Session { group_id, member_id });
+    }
+
+    /// Nobody waits for the end of its session any more.
+    pub fn unwatch(&mut self, group_id: &str, context: &mut Context) {
+        if let Some(at) = self.session.deadline.take() {
+            let (group_id, member_id) = (group_id.to_owned(), self.id.clone());
+            context.cancel(at, Deadline::Session { group_id, member_id });
+        }
     }
 
     /// The member as DescribeGroups shows it; its metadata only if a protocol is chosen.

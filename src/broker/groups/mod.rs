@@ -47,7 +47,7 @@ use std::time::Instant;
 use log::debug;
 
 use self::group::Group;
-use self::member::Member;
+use self::member::MEMBER_BYTES;
 use super::deadlines::{Deadlines, Now};
 use super::ticket::Outbox;
 use super::{Broker, Deadline as BrokerDeadline};
@@ -57,6 +57,10 @@ use crate::wire::ErrorCode;
 
 /// The protocol type of consumers: the one kind of member whose metadata is looked at, for the topics it subscribes to.
 const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
+
+/// What a client is told for whose member, or for whose offsets, there is no memory. It finds out about the coordinator again
+/// and then tries again.
+const NO_ROOM: ErrorCode = ErrorCode::COORDINATOR_NOT_AVAILABLE;
 
 /// What can become due in a group. One that is outdated when it fires is ignored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,11 +91,11 @@ impl Groups {
     }
 
     /// A group that may be new, unless there are `max.groups` already.
-    fn get_or_create(&mut self, id: &str, config: &Config, now: Now) -> Result<&mut Group, ErrorCode> {
+    fn get_or_create(&mut self, id: &str, config: &Config, budget: &Budget, now: Now) -> Result<&mut Group, ErrorCode> {
         if !self.by_id.contains_key(id) && !config::allows(config.max_groups, self.by_id.len() + 1) {
             return Err(ErrorCode::POLICY_VIOLATION);
         }
-        Ok(self.by_id.entry(id.to_owned()).or_insert_with(|| Group::new(id, now)))
+        Ok(self.by_id.entry(id.to_owned()).or_insert_with(|| Group::new(id, now, budget)))
     }
 
     fn remove(&mut self, id: &str) {
@@ -105,9 +109,9 @@ impl Groups {
         }
     }
 
-    /// The bytes that members have made their groups keep.
+    /// The bytes that members have made their groups keep, and of what they have committed.
     pub fn held_bytes(&self) -> usize {
-        self.iter().flat_map(|group| group.members().iter()).map(Member::held_bytes).sum()
+        self.iter().map(Group::held_bytes).sum()
     }
 
     /// What must hold between two requests.
@@ -144,6 +148,17 @@ impl<'a> Context<'a> {
 
     fn schedule(&mut self, at: Instant, deadline: Deadline) {
         self.deadlines.schedule(at, BrokerDeadline::Group(deadline));
+    }
+
+    /// What was planned is not needed any more. It would do no harm, but clients can plan much for a far day.
+    fn cancel(&mut self, at: Instant, deadline: Deadline) {
+        self.deadlines.cancel(at, BrokerDeadline::Group(deadline));
+    }
+
+    /// Whether there is memory for what a client brings: it is kept some times over.
+    fn check_room(&self, request_bytes: usize) -> Result<(), ErrorCode> {
+        let needed = MEMBER_BYTES.saturating_add(request_bytes.saturating_mul(4));
+        if needed > self.budget.room() { Err(NO_ROOM) } else { Ok(()) }
     }
 }
 

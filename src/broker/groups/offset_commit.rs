@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use super::group::{Group, State};
 use super::offsets::CommittedOffset;
-use super::{Context, Groups};
+use super::{Context, Groups, NO_ROOM};
+use crate::broker::kept::NoRoom;
 use crate::broker::topics::Topics;
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
@@ -87,7 +88,7 @@ fn admit<'a>(
 ) -> Result<&'a mut Group, ErrorCode> {
     let generation = request.generation_id_or_member_epoch;
     let group = if generation < 0 {
-        groups.get_or_create(&request.group_id, context.config, context.now)?
+        groups.get_or_create(&request.group_id, context.config, context.budget, context.now)?
     } else {
         let unknown =
             if version >= NOT_FOUND_FROM { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::ILLEGAL_GENERATION };
@@ -118,8 +119,8 @@ fn store(
     let offset = checked_offset(partition.committed_offset, partition.committed_leader_epoch, metadata, context)?;
     let retention_ms = request.retention_time_ms;
     let expires_at_ms = (retention_ms != -1).then(|| context.now.unix_ms.saturating_add(retention_ms));
-    group.offsets.commit(topic, partition.partition_index, offset.until(expires_at_ms));
-    Ok(())
+    let committed = group.offsets.commit(topic, partition.partition_index, offset.until(expires_at_ms));
+    committed.map_err(|NoRoom| NO_ROOM)
 }
 
 /// An offset that is committed now, if its note is not too long.

@@ -2,12 +2,68 @@
 //!
 //! What is committed inside of a transaction is pending until the transaction ends. It counts then as if it had been
 //! committed when it came: a plain commit that came later stays.
+//!
+//! All of it counts in the budget of memory; a commit for which there is no room is refused.
 
 use std::collections::BTreeMap;
 
+use crate::broker::kept::{ENTRY_BYTES, NoRoom};
 use crate::broker::transactions::transaction::Producer;
+use crate::budget::{Budget, Share};
 
-type ByTopic = BTreeMap<String, BTreeMap<i32, CommittedOffset>>;
+/// Offsets by topic and partition, with the memory that they take.
+#[derive(Debug, Default)]
+struct ByTopic {
+    topics: BTreeMap<String, BTreeMap<i32, CommittedOffset>>,
+    bytes: usize,
+}
+
+impl ByTopic {
+    fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
+        self.topics.get(topic)?.get(&partition)
+    }
+
+    fn insert(&mut self, topic: &str, partition: i32, offset: CommittedOffset) {
+        self.bytes += bytes_of(topic, &offset);
+        let partitions = self.topics.entry(topic.to_owned()).or_default();
+        if let Some(former) = partitions.insert(partition, offset) {
+            self.bytes -= bytes_of(topic, &former);
+        }
+    }
+
+    /// Keeps the offsets for which `keep` holds, and no topic without one.
+    fn retain(&mut self, keep: impl Fn(&str, i32, &CommittedOffset) -> bool) {
+        let bytes = &mut self.bytes;
+        self.topics.retain(|topic, partitions| {
+            partitions.retain(|index, offset| {
+                let kept = keep(topic, *index, offset);
+                *bytes -= if kept { 0 } else { bytes_of(topic, offset) };
+                kept
+            });
+            !partitions.is_empty()
+        });
+    }
+
+    fn remove(&mut self, topic: &str, partition: i32) {
+        let Some(partitions) = self.topics.get_mut(topic) else { return };
+        if let Some(former) = partitions.remove(&partition) {
+            self.bytes -= bytes_of(topic, &former);
+        }
+        if partitions.is_empty() {
+            self.topics.remove(topic);
+        }
+    }
+
+    fn remove_topic(&mut self, topic: &str) {
+        let removed = self.topics.remove(topic).unwrap_or_default();
+        self.bytes -= removed.values().map(|offset| bytes_of(topic, offset)).sum::<usize>();
+    }
+}
+
+/// What an offset takes; the name of its topic counts each time.
+fn bytes_of(topic: &str, offset: &CommittedOffset) -> usize {
+    ENTRY_BYTES + topic.len() + offset.metadata.len()
+}
 
 /// One committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,42 +101,90 @@ struct Pending {
 }
 
 /// The offsets of one group. Topics and partitions are in order, because a fetch of all of them shows them in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Offsets {
-    by_topic: ByTopic,
+    committed: ByTopic,
     /// By the producer.
     pending: BTreeMap<i64, Pending>,
     /// How many commits there were.
     commits: u64,
+    budget: Budget,
+    share: Share,
 }
 
 impl Offsets {
+    pub fn new(budget: &Budget) -> Self {
+        Self {
+            committed: ByTopic::default(),
+            pending: BTreeMap::new(),
+            commits: 0,
+            budget: budget.clone(),
+            share: budget.share(),
+        }
+    }
+
+    /// The bytes of all offsets.
+    pub fn held_bytes(&self) -> usize {
+        self.share.bytes()
+    }
+
+    /// What must hold between two requests.
+    pub fn invariants(&self) {
+        let all = self.pending.values().map(|pending| &pending.by_topic).chain([&self.committed]);
+        let bytes = |(topic, offsets): (&String, &BTreeMap<i32, CommittedOffset>)| {
+            offsets.values().map(|offset| bytes_of(topic, offset)).sum::<usize>()
+        };
+        assert_eq!(self.share.bytes(), all.flat_map(|by_topic| &by_topic.topics).map(bytes).sum::<usize>());
+    }
+
+    fn count(&mut self) {
+        let pending = self.pending.values().map(|pending| pending.by_topic.bytes).sum::<usize>();
+        self.share.set(self.committed.bytes + pending);
+    }
+
+    fn check_room(&self, topic: &str, offset: &CommittedOffset) -> Result<(), NoRoom> {
+        if bytes_of(topic, offset) > self.budget.room() { Err(NoRoom) } else { Ok(()) }
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.by_topic.is_empty() && self.pending.is_empty()
+        self.committed.topics.is_empty() && self.pending.is_empty()
     }
 
     pub fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
-        self.by_topic.get(topic)?.get(&partition)
+        self.committed.get(topic, partition)
     }
 
     /// Every topic that has offsets, with its partitions.
     pub fn topics(&self) -> impl Iterator<Item = (&str, &BTreeMap<i32, CommittedOffset>)> {
-        self.by_topic.iter().map(|(topic, partitions)| (topic.as_str(), partitions))
+        self.committed.topics.iter().map(|(topic, partitions)| (topic.as_str(), partitions))
     }
 
-    pub fn commit(&mut self, topic: &str, partition: i32, offset: CommittedOffset) {
+    pub fn commit(&mut self, topic: &str, partition: i32, offset: CommittedOffset) -> Result<(), NoRoom> {
+        self.check_room(topic, &offset)?;
         let number = self.next_number();
-        self.by_topic.entry(topic.to_owned()).or_default().insert(partition, CommittedOffset { number, ..offset });
+        let before = self.committed.bytes;
+        self.committed.insert(topic, partition, CommittedOffset { number, ..offset });
+        self.share.set(self.share.bytes() - before + self.committed.bytes);
+        Ok(())
     }
 
     /// Keeps an offset until the producer's transaction ends.
-    pub fn commit_pending(&mut self, producer: Producer, topic: &str, partition: i32, offset: CommittedOffset) {
+    pub fn commit_pending(
+        &mut self,
+        producer: Producer,
+        topic: &str,
+        partition: i32,
+        offset: CommittedOffset,
+    ) -> Result<(), NoRoom> {
+        self.check_room(topic, &offset)?;
         let number = self.next_number();
-        let new = Pending { producer_epoch: producer.epoch, by_topic: ByTopic::new() };
+        let new = Pending { producer_epoch: producer.epoch, by_topic: ByTopic::default() };
         let pending = self.pending.entry(producer.id).or_insert(new);
         pending.producer_epoch = producer.epoch;
-        let partitions = pending.by_topic.entry(topic.to_owned()).or_default();
-        partitions.insert(partition, CommittedOffset { number, ..offset });
+        let before = pending.by_topic.bytes;
+        pending.by_topic.insert(topic, partition, CommittedOffset { number, ..offset });
+        self.share.set(self.share.bytes() - before + pending.by_topic.bytes);
+        Ok(())
     }
 
     fn next_number(&mut self) -> u64 {
@@ -95,54 +199,46 @@ impl Offsets {
 
     /// Whether an open transaction has an offset for the partition: then nobody knows what it will be.
     pub fn is_pending(&self, topic: &str, partition: i32) -> bool {
-        let has = |pending: &Pending| pending.by_topic.get(topic).is_some_and(|topic| topic.contains_key(&partition));
-        self.pending.values().any(has)
+        self.pending.values().any(|pending| pending.by_topic.get(topic, partition).is_some())
     }
 
     /// A producer's transaction is over.
     pub fn end_transaction(&mut self, producer_id: i64, committed: bool) {
-        let Some(Pending { by_topic, .. }) = self.pending.remove(&producer_id).filter(|_| committed) else { return };
-        for (topic, partitions) in by_topic {
-            let known = self.by_topic.entry(topic).or_default();
+        let Some(Pending { by_topic, .. }) = self.pending.remove(&producer_id) else { return };
+        let before = by_topic.bytes + self.committed.bytes;
+        for (topic, partitions) in by_topic.topics.into_iter().filter(|_| committed) {
             for (partition, offset) in partitions {
-                if known.get(&partition).is_none_or(|known| known.number < offset.number) {
-                    known.insert(partition, offset);
+                if self.get(&topic, partition).is_none_or(|known| known.number < offset.number) {
+                    self.committed.insert(&topic, partition, offset);
                 }
             }
         }
+        self.share.set(self.share.bytes() - before + self.committed.bytes);
     }
 
     pub fn delete(&mut self, topic: &str, partition: i32) {
-        self.change_all(|by_topic| {
-            if let Some(partitions) = by_topic.get_mut(topic) {
-                partitions.remove(&partition);
-                if partitions.is_empty() {
-                    by_topic.remove(topic);
-                }
-            }
-        });
+        self.change_all(|by_topic| by_topic.remove(topic, partition));
     }
 
     pub fn forget_topic(&mut self, topic: &str) {
-        self.change_all(|by_topic| drop(by_topic.remove(topic)));
+        self.change_all(|by_topic| by_topic.remove_topic(topic));
     }
 
     /// Changes what is committed and what is pending.
     fn change_all(&mut self, change: impl Fn(&mut ByTopic)) {
-        change(&mut self.by_topic);
+        change(&mut self.committed);
         self.pending.retain(|_, pending| {
             change(&mut pending.by_topic);
-            !pending.by_topic.is_empty()
+            !pending.by_topic.topics.is_empty()
         });
+        self.count();
     }
 
     /// Keeps the offsets for which `keep` holds, and those that a transaction is about to replace; and no topic without one.
     pub fn retain(&mut self, keep: impl Fn(&str, &CommittedOffset) -> bool) {
-        let mut by_topic = std::mem::take(&mut self.by_topic);
-        by_topic.retain(|topic, partitions| {
-            partitions.retain(|index, offset| keep(topic, offset) || self.is_pending(topic, *index));
-            !partitions.is_empty()
-        });
-        self.by_topic = by_topic;
+        let mut committed = std::mem::take(&mut self.committed);
+        committed.retain(|topic, index, offset| keep(topic, offset) || self.is_pending(topic, index));
+        self.committed = committed;
+        self.count();
     }
 }

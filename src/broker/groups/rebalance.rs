@@ -4,13 +4,15 @@
 //! rebalance? In one that rebalances: is everybody there now, so that the generation can begin?
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use bytes::Bytes;
 use log::{debug, info};
 
-use super::group::{Gathering, Group, State};
+use super::group::{Gathering, Group, Pending, State};
 use super::member::{Joining, Member, Waiting};
 use super::{Context, Deadline, sync_group};
+use crate::broker::kept::ENTRY_BYTES;
 use crate::broker::ticket::Ticket;
 use crate::wire::ErrorCode;
 
@@ -27,7 +29,10 @@ impl Group {
     pub fn expect(&mut self, member_id: String, session_timeout_ms: i32, context: &mut Context) {
         let ends = context.now.after_ms(session_timeout_ms);
         context.schedule(ends, Deadline::Session { group_id: self.id.clone(), member_id: member_id.clone() });
-        self.pending.insert(member_id, ends);
+        let mut share = context.budget.share();
+        // The id is in the deadline too, together with the group's.
+        share.set(2 * (ENTRY_BYTES + member_id.len()) + self.id.len());
+        self.pending.insert(member_id, Pending { ends, share });
         self.invariants();
     }
 
@@ -36,7 +41,7 @@ impl Group {
         if let Some(gathering) = &mut self.gathering {
             gathering.grew = true;
         }
-        self.pending.remove(&member.id);
+        self.forget_pending(&member.id, context);
         if self.members.is_empty() {
             self.protocol_type = Some(protocol_type);
         }
@@ -65,6 +70,9 @@ impl Group {
         let old_leader = self.leader_id.clone().unwrap_or_default();
         if let Some(member) = self.members.get_mut(old_id) {
             member.refuse(ErrorCode::FENCED_INSTANCE_ID, context.outbox);
+        }
+        if let Some(member) = self.members.get_mut(old_id) {
+            member.unwatch(&self.id, context);
         }
         if let Some(member) = self.members.rename(old_id, new_id) {
             member.start_over(&self.id, context);
@@ -120,7 +128,7 @@ impl Group {
             }
         }
         if !self.members.iter().any(|member| member.must_sync) {
-            self.sync_ends = None;
+            self.plan_sync(None, context);
         }
         self.invariants();
     }
@@ -135,9 +143,17 @@ impl Group {
     /// A member leaves, or an id is given back that nobody has joined with yet. To be followed by
     /// [`Group::close_ranks`], once for all that leave together.
     pub fn leave(&mut self, member_id: &str, context: &mut Context) {
-        if self.pending.remove(member_id).is_none() {
+        if !self.forget_pending(member_id, context) {
             self.remove(member_id, context);
         }
+    }
+
+    /// Forgets an id that was given to a new client, if it is one.
+    fn forget_pending(&mut self, member_id: &str, context: &mut Context) -> bool {
+        let Some(pending) = self.pending.remove(member_id) else { return false };
+        let (group_id, member_id) = (self.id.clone(), member_id.to_owned());
+        context.cancel(pending.ends, Deadline::Session { group_id, member_id });
+        true
     }
 
     /// Goes on after members have left.
@@ -160,7 +176,7 @@ impl Group {
     /// The session of a member or of a pending id may have ended.
     pub fn on_session_deadline(&mut self, member_id: &str, context: &mut Context) {
         let now = context.now.instant;
-        if self.pending.get(member_id).is_some_and(|ends| *ends <= now) {
+        if self.pending.get(member_id).is_some_and(|pending| pending.ends <= now) {
             debug!("Group {:?}: nobody has joined as {member_id:?}", self.id);
             self.pending.remove(member_id);
         } else {
@@ -236,7 +252,7 @@ impl Group {
         if self.state == State::CompletingRebalance {
             self.cancel_assignment(context);
         }
-        self.sync_ends = None;
+        self.plan_sync(None, context);
         self.members.iter_mut().for_each(|member| member.must_sync = false);
         let was_empty = self.state == State::Empty;
         self.enter(State::PreparingRebalance, context);
@@ -254,8 +270,23 @@ impl Group {
 
     fn wait_for_joins(&mut self, delay_ms: i32, context: &mut Context) {
         let ends = context.now.after_ms(delay_ms);
-        self.join_ends = Some(ends);
-        context.schedule(ends, Deadline::Join { group_id: self.id.clone() });
+        self.plan_join(Some(ends), context);
+    }
+
+    /// Sets when the waiting for members ends, in place of what was planned.
+    fn plan_join(&mut self, ends: Option<Instant>, context: &mut Context) {
+        let deadline = || Deadline::Join { group_id: self.id.clone() };
+        self.join_ends.into_iter().for_each(|at| context.cancel(at, deadline()));
+        ends.into_iter().for_each(|at| context.schedule(at, deadline()));
+        self.join_ends = ends;
+    }
+
+    /// Sets when the waiting for members that ask for their assignment ends, in place of what was planned.
+    fn plan_sync(&mut self, ends: Option<Instant>, context: &mut Context) {
+        let deadline = || Deadline::Sync { group_id: self.id.clone() };
+        self.sync_ends.into_iter().for_each(|at| context.cancel(at, deadline()));
+        ends.into_iter().for_each(|at| context.schedule(at, deadline()));
+        self.sync_ends = ends;
     }
 
     /// Ends the waiting for members. Those that have not come are removed, but for static ones, which have until the end
@@ -291,7 +322,7 @@ impl Group {
 
     fn begin_generation(&mut self, context: &mut Context) {
         self.generation += 1;
-        self.join_ends = None;
+        self.plan_join(None, context);
         self.gathering = None;
         self.protocol_name = self.select_protocol();
         self.subscribed_topics = self.read_subscriptions();
@@ -309,8 +340,7 @@ impl Group {
             member.watch(&self.id, member.session_timeout_ms, context);
         }
         let ends = context.now.after_ms(self.rebalance_timeout_ms());
-        self.sync_ends = Some(ends);
-        context.schedule(ends, Deadline::Sync { group_id: self.id.clone() });
+        self.plan_sync(Some(ends), context);
     }
 
     /// Gives every member its part of the leader's assignment; who is not in it gets an empty one.
@@ -342,6 +372,7 @@ impl Group {
     /// else does.
     fn remove(&mut self, member_id: &str, context: &mut Context) {
         let Some(mut member) = self.members.remove(member_id) else { return };
+        member.unwatch(&self.id, context);
         member.refuse(ErrorCode::UNKNOWN_MEMBER_ID, context.outbox);
         if self.is_leader(member_id) {
             self.leader_id = self.members.iter().next().map(|member| member.id.clone());

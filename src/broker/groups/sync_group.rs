@@ -18,7 +18,8 @@ const PROTOCOL_REQUIRED_FROM: i16 = 5;
 pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket) {
     let (groups, mut context) = Context::split(broker, call.now);
     let group = groups.get_mut(&request.group_id);
-    if let Err(error) = validate(group.as_deref(), &request, call.version) {
+    let valid = validate(group.as_deref(), &request, call.version);
+    if let Err(error) = valid.and_then(|()| context.check_room(call.bytes)) {
         return ticket.answer(&refusal(error), context.outbox);
     }
     let Some(group) = group else { return ticket.answer(&refusal(ErrorCode::UNKNOWN_MEMBER_ID), context.outbox) };

@@ -9,7 +9,8 @@
 
 use super::group::{Group, State};
 use super::offset_commit::checked_offset;
-use super::{Context, Groups};
+use super::{Context, Groups, NO_ROOM};
+use crate::broker::kept::NoRoom;
 use crate::broker::transactions::joining::{Joining, join_group};
 use crate::broker::transactions::transaction::Producer;
 use crate::broker::{Broker, Call};
@@ -76,7 +77,7 @@ fn admit<'a>(groups: &'a mut Groups, request: &Request, context: &Context) -> Re
     if *generation_id >= 0 && groups.get(group_id).is_none() {
         return Err(ErrorCode::ILLEGAL_GENERATION);
     }
-    let group = groups.get_or_create(group_id, context.config, context.now)?;
+    let group = groups.get_or_create(group_id, context.config, context.budget, context.now)?;
     let as_member = *generation_id >= 0 || !member_id.is_empty() || group_instance_id.is_some();
     if as_member && !(*generation_id < 0 && group.state() == State::Empty) {
         group.validate_generation(member_id, group_instance_id.as_deref(), *generation_id)?;
@@ -93,6 +94,6 @@ fn store(
 ) -> Result<(), ErrorCode> {
     let metadata = partition.committed_metadata.clone();
     let offset = checked_offset(partition.committed_offset, partition.committed_leader_epoch, metadata, context)?;
-    group.offsets.commit_pending(producer, topic, partition.partition_index, offset);
-    Ok(())
+    let committed = group.offsets.commit_pending(producer, topic, partition.partition_index, offset);
+    committed.map_err(|NoRoom| NO_ROOM)
 }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use super::{BatchTime, TimestampAndOffset};
 use crate::budget::Budget;
-use crate::wire::compression;
+use crate::wire::compression::{Decompressor, Unreadable};
 use crate::wire::payload::{Buffer, SharedBuffer, Slice};
 use crate::wire::record_batch::{self, BatchHeader, HEADER_BYTES, NO_TIMESTAMP, Records};
 
@@ -160,19 +160,25 @@ impl Chunk {
     }
 
     /// The first record from `offset` on with at least this timestamp. A batch whose header promises one that its records
-    /// do not have is passed over.
-    pub fn find_timestamp(&self, timestamp: i64, offset: i64) -> Option<TimestampAndOffset> {
+    /// do not have is passed over. Fails when a batch cannot be looked into now.
+    pub fn find_timestamp(
+        &self,
+        timestamp: i64,
+        offset: i64,
+        decompressor: &mut Decompressor,
+    ) -> Result<Option<TimestampAndOffset>, Unreadable> {
         if self.max_timestamp < timestamp {
-            return None;
+            return Ok(None);
         }
-        let mut found = None;
+        let mut found = Ok(None);
         self.walk(self.mark(|mark| mark.max_timestamp_before < timestamp), |position, header| {
             if header.max_timestamp >= timestamp && header.last_offset() >= offset {
                 let buffer = self.buffer.borrow();
                 let end = header.total_bytes().map_or(position, |bytes| position + bytes);
-                found = first_record_at(timestamp, offset, header, &buffer[position + HEADER_BYTES..end]);
+                let records = &buffer[position + HEADER_BYTES..end];
+                found = first_record_at(timestamp, offset, header, records, decompressor);
             }
-            found.is_some()
+            found != Ok(None)
         });
         found
     }
@@ -193,17 +199,30 @@ impl Chunk {
 }
 
 /// The first record of a batch from `offset` on with at least this timestamp.
-fn first_record_at(timestamp: i64, offset: i64, header: &BatchHeader, records: &[u8]) -> Option<TimestampAndOffset> {
+fn first_record_at(
+    timestamp: i64,
+    offset: i64,
+    header: &BatchHeader,
+    records: &[u8],
+    decompressor: &mut Decompressor,
+) -> Result<Option<TimestampAndOffset>, Unreadable> {
     let place = |timestamp, delta| TimestampAndOffset { timestamp, offset: header.base_offset + i64::from(delta) };
     if header.is_log_append_time() && header.is_whole() && header.base_offset >= offset {
-        return Some(place(header.max_timestamp, 0));
+        return Ok(Some(place(header.max_timestamp, 0)));
     }
-    // Of what cannot be looked into, nothing may be passed over: its first record is not too late, if perhaps too early.
-    let Some(records) = compression::decompress(header.codec()?, records) else {
-        return Some(TimestampAndOffset { timestamp: header.max_timestamp, offset: header.base_offset.max(offset) });
+    let Some(codec) = header.codec() else { return Ok(None) };
+    let records = match decompressor.decompress(codec, records) {
+        Ok(records) => records,
+        Err(Unreadable::NotNow) => return Err(Unreadable::NotNow),
+        // Of what can never be looked into, nothing may be passed over: its first record is not too late, if perhaps too early.
+        Err(Unreadable::Malformed | Unreadable::TooLarge) => {
+            let offset = header.base_offset.max(offset);
+            return Ok(Some(TimestampAndOffset { timestamp: header.max_timestamp, offset }));
+        }
     };
-    Records::new(&records)
+    let found = Records::new(&records)
         .map_while(Result::ok)
         .map(|record| place(header.timestamp_of(&record), record.offset_delta))
-        .find(|place| place.timestamp >= timestamp && place.offset >= offset)
+        .find(|place| place.timestamp >= timestamp && place.offset >= offset);
+    Ok(found)
 }

@@ -19,7 +19,8 @@
 //! from before the topic was compacted, go too.
 //!
 //! A batch that cannot be looked into stays as it is: its keys are not known, so none of its records can be dropped, and
-//! nothing is dropped because of them.
+//! nothing is dropped because of them. The same happens where there is no memory to look into it, or where the batches of a chunk
+//! become much larger when they are decompressed than they have any use to be.
 //!
 //! Cleaning is done in small steps, a chunk at a time, so that clients are served in between. What has been cleaned takes
 //! the place of what was there at once; a reader sees either, and both have every key's last record.
@@ -30,8 +31,9 @@ use super::Log;
 use super::chunk::Chunk;
 use super::segment::Segment;
 use super::transactions::Transactions;
+use crate::budget::{Budget, Share};
 use crate::config::topic::TopicSettings;
-use crate::wire::compression;
+use crate::wire::compression::{Decompressed, Decompressor};
 use crate::wire::record_batch::{BatchHeader, HEADER_BYTES, Record, Records, Remade};
 
 /// The memory for the keys of one cleaning. What does not fit is left to the next one.
@@ -60,7 +62,10 @@ pub struct Cleaning {
     until: i64,
     /// The last offset of each key of the dirty part.
     last_offsets: HashMap<Box<[u8]>, i64>,
-    keys_bytes: usize,
+    /// The memory of the keys.
+    share: Share,
+    /// What the chunk that is being looked at may have decompressed.
+    decompressor: Decompressor,
     /// The producers of whose transaction records have been seen, but not the marker yet.
     open: HashSet<i64>,
     /// When the deletions that are found now may go.
@@ -110,6 +115,7 @@ impl Log {
 
     /// Goes on with a cleaning by one chunk. Says whether it is done.
     pub fn clean(&mut self, cleaning: &mut Cleaning, settings: &TopicSettings) -> bool {
+        cleaning.decompressor = Decompressor::new(&self.budget);
         match cleaning.phase {
             Phase::Looking { next } => {
                 let Some((chunk, following)) = self.chunk_at(next).filter(|_| next < cleaning.until) else {
@@ -119,7 +125,7 @@ impl Log {
                 };
                 cleaning.look_at(chunk, &self.transactions);
                 cleaning.phase = Phase::Looking { next: following };
-                if cleaning.keys_bytes > KEYS_BYTES_MAX {
+                if cleaning.share.bytes() > KEYS_BYTES_MAX || self.budget.room_for_logs() == 0 {
                     cleaning.until = cleaning.until.min(following);
                 }
                 false
@@ -219,13 +225,24 @@ enum Outcome {
 }
 
 impl Cleaning {
-    pub fn new(cleanable: &Cleanable, settings: &TopicSettings, now_ms: i64) -> Self {
+    /// The memory of the keys.
+    pub fn held_bytes(&self) -> usize {
+        self.share.bytes()
+    }
+
+    /// How many bytes were decompressed in the last step.
+    pub fn decompressed_bytes(&self) -> usize {
+        self.decompressor.spent()
+    }
+
+    pub fn new(cleanable: &Cleanable, settings: &TopicSettings, budget: &Budget, now_ms: i64) -> Self {
         let Cleanable { dirty_from, until, .. } = *cleanable;
         Self {
             phase: Phase::Looking { next: dirty_from },
             until,
             last_offsets: HashMap::new(),
-            keys_bytes: 0,
+            share: budget.share(),
+            decompressor: Decompressor::new(budget),
             open: HashSet::new(),
             delete_horizon_ms: now_ms.saturating_add(settings.delete_retention_ms),
             now_ms,
@@ -236,7 +253,7 @@ impl Cleaning {
     fn look_at(&mut self, chunk: &Chunk, transactions: &Transactions) {
         chunk.for_each(|header, batch| {
             let counts = !header.is_control() && !is_aborted(header, transactions) && header.base_offset < self.until;
-            if let Some(records) = records(header, batch).filter(|_| counts) {
+            if let Some(records) = counts.then(|| self.records(header, batch)).flatten() {
                 for record in Records::new(&records).map_while(Result::ok) {
                     let offset = header.base_offset + i64::from(record.offset_delta);
                     record.key.into_iter().for_each(|key| self.note(key, offset));
@@ -249,7 +266,7 @@ impl Cleaning {
         match self.last_offsets.get_mut(key) {
             Some(last) => *last = (*last).max(offset),
             None => {
-                self.keys_bytes += key.len() + KEY_OVERHEAD_BYTES;
+                self.share.set(self.share.bytes() + key.len() + KEY_OVERHEAD_BYTES);
                 self.last_offsets.insert(key.into(), offset);
             }
         }
@@ -268,22 +285,47 @@ impl Cleaning {
         if is_aborted(header, transactions) {
             return Outcome::Gone;
         }
-        let Some(records) = records(header, batch) else { return Outcome::Kept };
-        let (mut kept, mut deletions) = (Vec::new(), false);
-        for record in Records::new(&records).map_while(Result::ok) {
-            if self.is_kept(header, &record) {
-                deletions |= !record.has_value;
-                kept.push(record);
-            }
+        let Some(records) = self.records(header, batch) else { return Outcome::Kept };
+        // There can be millions of them, so they are not gathered, but looked at twice.
+        let kept = || Records::new(&records).map_while(Result::ok).filter(|record| self.is_kept(header, record));
+        let (mut count, mut deletions) = (0, false);
+        for record in kept() {
+            count += 1;
+            deletions |= !record.has_value;
         }
         let horizon = (deletions && header.delete_horizon_ms().is_none()).then_some(self.delete_horizon_ms);
-        if kept.is_empty() {
+        if count == 0 {
             Outcome::Gone
-        } else if kept.len() as i64 == i64::from(header.count) && horizon.is_none() {
+        } else if count == header.count && horizon.is_none() {
             Outcome::Kept
         } else {
-            remake(header, &kept, horizon)
+            self.remake(header, &records, kept(), horizon)
         }
+    }
+
+    /// Makes a batch again of some of its records, if there is memory for it.
+    fn remake<'a>(
+        &self,
+        header: &BatchHeader,
+        records: &[u8],
+        kept: impl Iterator<Item = Record<'a>>,
+        horizon: Option<i64>,
+    ) -> Outcome {
+        // Once as they are, once as the codec writes them, and once in the batch.
+        let Ok(_copies) = self.decompressor.reserve(3 * records.len()) else { return Outcome::Kept };
+        let mut remade = Remade::new(header, horizon);
+        kept.for_each(|record| remade.push(header, &record));
+        match remade.finish() {
+            Some((header, batch)) => Outcome::Remade(header, batch),
+            None => Outcome::Kept,
+        }
+    }
+
+    /// The records of a batch, if they can be looked into and are all there.
+    fn records<'a>(&mut self, header: &BatchHeader, batch: &'a [u8]) -> Option<Decompressed<'a>> {
+        let records = self.decompressor.decompress(header.codec()?, batch.get(HEADER_BYTES..)?).ok()?;
+        let whole = Records::new(&records).try_fold(0, |count, record| record.is_ok().then_some(count + 1));
+        (whole == Some(header.count)).then_some(records)
     }
 
     fn is_kept(&self, header: &BatchHeader, record: &Record) -> bool {
@@ -304,10 +346,10 @@ impl Cleaning {
                 Outcome::Gone
             }
             Some(_) => Outcome::Kept,
-            None => match records(header, batch) {
+            None => match self.records(header, batch) {
                 Some(records) => {
-                    let kept: Vec<_> = Records::new(&records).map_while(Result::ok).collect();
-                    remake(header, &kept, Some(self.delete_horizon_ms))
+                    let kept = Records::new(&records).map_while(Result::ok);
+                    self.remake(header, &records, kept, Some(self.delete_horizon_ms))
                 }
                 None => Outcome::Kept,
             },
@@ -315,22 +357,6 @@ impl Cleaning {
     }
 }
 
-fn remake(header: &BatchHeader, records: &[Record], horizon: Option<i64>) -> Outcome {
-    let mut remade = Remade::new(header, horizon);
-    records.iter().for_each(|record| remade.push(header, record));
-    match remade.finish() {
-        Some((header, batch)) => Outcome::Remade(header, batch),
-        None => Outcome::Kept,
-    }
-}
-
 fn is_aborted(header: &BatchHeader, transactions: &Transactions) -> bool {
     header.is_transactional() && transactions.is_aborted(header.producer_id, header.base_offset)
-}
-
-/// The records of a batch, if they can be looked into and are all there.
-fn records<'a>(header: &BatchHeader, batch: &'a [u8]) -> Option<std::borrow::Cow<'a, [u8]>> {
-    let records = compression::decompress(header.codec()?, batch.get(HEADER_BYTES..)?)?;
-    let whole = Records::new(&records).try_fold(0, |count, record| record.is_ok().then_some(count + 1));
-    (whole == Some(header.count)).then_some(records)
 }

@@ -28,6 +28,7 @@ use self::segment::Segment;
 use self::transactions::Transactions;
 use crate::budget::Budget;
 use crate::config::topic::TopicSettings;
+use crate::wire::compression::{Decompressor, Unreadable};
 use crate::wire::payload::{Payload, SharedBuffer};
 use crate::wire::record_batch::{BatchHeader, TimestampType};
 
@@ -240,17 +241,30 @@ impl Log {
     }
 
     /// The first record with at least this timestamp.
-    pub fn find_timestamp(&self, timestamp: i64) -> Option<TimestampAndOffset> {
-        self.chunks_from(self.start_offset).find_map(|chunk| chunk.find_timestamp(timestamp, self.start_offset))
+    pub fn find_timestamp(
+        &self,
+        timestamp: i64,
+        decompressor: &mut Decompressor,
+    ) -> Result<Option<TimestampAndOffset>, Unreadable> {
+        let mut chunks = self.chunks_from(self.start_offset);
+        let found =
+            chunks.find_map(|chunk| chunk.find_timestamp(timestamp, self.start_offset, decompressor).transpose());
+        found.transpose()
     }
 
     /// The first of the records with the highest timestamp.
-    pub fn find_max_timestamp(&self) -> Option<TimestampAndOffset> {
+    pub fn find_max_timestamp(
+        &self,
+        decompressor: &mut Decompressor,
+    ) -> Result<Option<TimestampAndOffset>, Unreadable> {
         let highest = |chunk: &Chunk| match chunk.base_offset() < self.start_offset {
             true => chunk.max_timestamp_from(self.start_offset),
             false => chunk.max_timestamp(),
         };
-        self.find_timestamp(self.chunks_from(self.start_offset).map(highest).max()?)
+        match self.chunks_from(self.start_offset).map(highest).max() {
+            Some(timestamp) => self.find_timestamp(timestamp, decompressor),
+            None => Ok(None),
+        }
     }
 
     /// The chunks from the one on that holds `offset`.

@@ -15,6 +15,8 @@ use crate::wire::Uuid;
 
 /// How many chunks are compacted in one turn: some milliseconds' work.
 const CHUNKS_PER_TURN: usize = 4;
+/// A turn ends with the chunk of which so much was decompressed.
+const DECOMPRESSED_PER_TURN: usize = 8 << 20;
 /// Between two turns of a compaction there is room for others.
 const PAUSE_MS: i64 = 1;
 
@@ -36,6 +38,13 @@ pub struct Compacting {
     topic_id: Uuid,
     partition: i32,
     cleaning: Cleaning,
+}
+
+impl Compacting {
+    /// The memory that the compaction takes.
+    pub fn held_bytes(&self) -> usize {
+        self.cleaning.held_bytes()
+    }
 }
 
 /// Plans the first of each at the start.
@@ -114,7 +123,7 @@ fn filthiest(broker: &Broker, now: Now) -> Option<Compacting> {
             let cleanable = partition.log.cleanable(&topic.settings, now.unix_ms).filter(|cleanable| cleanable.is_due);
             let Some(cleanable) = cleanable else { continue };
             if filthiest.as_ref().is_none_or(|(other, _)| cleanable.dirty_ratio > other.dirty_ratio) {
-                let cleaning = Cleaning::new(&cleanable, &topic.settings, now.unix_ms);
+                let cleaning = Cleaning::new(&cleanable, &topic.settings, &broker.budget, now.unix_ms);
                 filthiest = Some((cleanable, Compacting { topic_id: topic.id, partition: index, cleaning }));
             }
         }
@@ -136,6 +145,9 @@ fn compact(broker: &mut Broker) {
         if log.clean(&mut compacting.cleaning, settings) {
             debug!("Compacted {name}-{}: {} bytes are left", compacting.partition, log.bytes());
             return;
+        }
+        if compacting.cleaning.decompressed_bytes() >= DECOMPRESSED_PER_TURN {
+            break;
         }
     }
     broker.compacting = Some(compacting);

@@ -22,11 +22,13 @@ use log::debug;
 use self::producers::Verdict;
 use self::transactional::Refusals;
 use super::log::{BatchTime, Rolling, upkeep};
+use super::sentences::Sentences;
 use super::ticket::Ticket;
 use super::topics::{Partition, Topic, is_internal};
 use super::{Broker, Call, Deadline, LEADER_EPOCH, Now};
 use crate::config::topic::TopicSettings;
 use crate::wire::ErrorCode;
+use crate::wire::compression::{Decompressor, Unreadable};
 use crate::wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, Request, Response, TopicProduceData,
     TopicProduceResponse,
@@ -61,6 +63,18 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
+impl From<Unreadable> for Refusal {
+    fn from(reason: Unreadable) -> Self {
+        let code = match reason {
+            Unreadable::Malformed => ErrorCode::CORRUPT_MESSAGE,
+            Unreadable::TooLarge => ErrorCode::MESSAGE_TOO_LARGE,
+            // As for a batch that finds no memory: clients try again.
+            Unreadable::NotNow => ErrorCode::KAFKA_STORAGE_ERROR,
+        };
+        Self::new(code, reason.to_string())
+    }
+}
+
 impl Refusal {
     fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
         Self { reason: Some(reason.into()), ..Self::from(code) }
@@ -76,7 +90,9 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, mut ticket: Ti
     let acks = request.acks;
     let takes_batches = call.version >= BATCHES_FROM && ACKS.contains(&acks);
     let joined = if takes_batches { transactional::join(broker, call, &request) } else { Ok(Refusals::new()) };
-    let mut to_topic = |topic| to_topic(broker, call, acks, &joined, topic);
+    let mut decompressor = Decompressor::new(&broker.budget);
+    let mut sentences = Sentences::default();
+    let mut to_topic = |topic| to_topic(broker, call, acks, &joined, topic, (&mut decompressor, &mut sentences));
     let responses: Vec<_> = request.topic_data.into_iter().map(&mut to_topic).collect();
     if acks != 0 {
         return ticket.answer(&Response { responses, ..Response::default() }, &mut broker.outbox);
@@ -96,6 +112,7 @@ fn to_topic(
     acks: i16,
     joined: &Result<Refusals, ErrorCode>,
     topic: TopicProduceData,
+    (decompressor, sentences): (&mut Decompressor, &mut Sentences),
 ) -> TopicProduceResponse {
     let known = broker.topics.resolve(&topic.name, topic.topic_id, call.version >= TOPIC_IDS_FROM);
     let known = match known.map_or(topic.name.as_str(), |known| &known.name) {
@@ -110,13 +127,13 @@ fn to_topic(
         .map(|partition| {
             let index = partition.index;
             let outcome = match &place {
-                Ok((name, refusals)) => to_partition(broker, call, acks, name, partition, refusals),
+                Ok((name, refusals)) => to_partition(broker, call, acks, name, partition, refusals, decompressor),
                 Err(error) => Err(Refusal::from(*error)),
             };
             if let Err(refusal) = &outcome {
                 debug!("Refused a batch: {} {}", refusal.code, refusal.reason.as_deref().unwrap_or_default());
             }
-            respond(index, outcome)
+            respond(index, outcome, sentences)
         })
         .collect();
     TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses }
@@ -130,7 +147,7 @@ struct Appended {
     log_append_time_ms: i64,
 }
 
-fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceResponse {
+fn respond(index: i32, outcome: Result<Appended, Refusal>, sentences: &mut Sentences) -> PartitionProduceResponse {
     match outcome {
         Ok(Appended { base_offset, log_start_offset, log_append_time_ms }) => PartitionProduceResponse {
             index,
@@ -144,12 +161,12 @@ fn respond(index: i32, outcome: Result<Appended, Refusal>) -> PartitionProduceRe
             error_code: code,
             base_offset: -1,
             log_start_offset,
-            error_message: reason.filter(|_| told),
+            error_message: reason.filter(|_| told).and_then(|reason| sentences.say(|| reason)),
             record_errors: records
                 .into_iter()
-                .map(|(batch_index, message)| BatchIndexAndErrorMessage {
-                    batch_index,
-                    batch_index_error_message: Some(message),
+                .map_while(|(batch_index, message)| {
+                    let batch_index_error_message = Some(sentences.say(|| message)?);
+                    Some(BatchIndexAndErrorMessage { batch_index, batch_index_error_message })
                 })
                 .collect(),
             ..PartitionProduceResponse::default()
@@ -164,6 +181,7 @@ fn to_partition(
     name: &str,
     data: PartitionProduceData,
     refusals: &Refusals,
+    decompressor: &mut Decompressor,
 ) -> Result<Appended, Refusal> {
     if call.version < BATCHES_FROM {
         return Err(ErrorCode::UNSUPPORTED_VERSION.into());
@@ -196,22 +214,28 @@ fn to_partition(
     let producers_max = broker.config.max_producer_ids_per_partition;
     let place =
         validate::Place { topic: name, partition: data.index, settings, producers_max, now_ms: call.now.unix_ms };
-    let appended = append(partition, &records, call.version, &place)?;
+    let appended = append(partition, &records, call.version, &place, decompressor)?;
     let id = *id;
     debug!("Stored message at offset {} in topic {name}", appended.base_offset);
     broker.parking.touch(id, data.index);
     Ok(appended)
 }
 
-fn append(partition: &mut Partition, batch: &[u8], version: i16, place: &validate::Place) -> Result<Appended, Refusal> {
+fn append(
+    partition: &mut Partition,
+    batch: &[u8],
+    version: i16,
+    place: &validate::Place,
+    decompressor: &mut Decompressor,
+) -> Result<Appended, Refusal> {
     let (batch, header) = validate::one_batch(batch, version)?;
     validate::check_whole(batch, &header, place.settings)?;
 
     // From here on it is the log that refuses a batch, and Kafka tells where that begins.
     let log_start_offset = partition.log.start_offset();
     let refused_here = |refusal| Refusal { log_start_offset, ..refusal };
-    let max_timestamp = validate::check_contents(batch, &header, place).map_err(refused_here)?;
-    let recompressed = in_codec_of_topic(batch, &header, place.settings).map_err(refused_here)?;
+    let max_timestamp = validate::check_contents(batch, &header, place, decompressor).map_err(refused_here)?;
+    let recompressed = in_codec_of_topic(batch, &header, place.settings, decompressor).map_err(refused_here)?;
     let (header, batch) = recompressed.as_ref().map_or((header, batch), |(header, batch)| (*header, batch));
     if i32::try_from(batch.len()).is_ok_and(|bytes| bytes > place.settings.segment_bytes) {
         return Err(refused_here(ErrorCode::RECORD_LIST_TOO_LARGE.into()));
@@ -250,10 +274,11 @@ fn in_codec_of_topic(
     batch: &[u8],
     header: &BatchHeader,
     settings: &TopicSettings,
+    decompressor: &mut Decompressor,
 ) -> Result<Option<(BatchHeader, Vec<u8>)>, Refusal> {
     match settings.codec {
         Some(codec) if header.codec() != Some(codec) => {
-            let (header, batch) = recompress(batch, header, codec).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
+            let (header, batch) = recompress(batch, header, codec, decompressor)?;
             validate::check_size(&batch, settings)?;
             Ok(Some((header, batch)))
         }

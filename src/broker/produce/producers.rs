@@ -187,18 +187,22 @@ impl Producers {
         });
     }
 
-    /// Makes room for a producer that is not known, where there are `limit` already: the one goes that has been silent for
-    /// longest and has no transaction open. The same holds for those that have only tried to write.
+    /// Makes room for a producer that is not known, where there are `limit` already: those go that have been silent for longest
+    /// and have no transaction open. The same holds for those that have only tried to write.
     pub fn make_room_for(&mut self, producer_id: i64, limit: i32, transactions: &Transactions) {
         let is_open = |id| transactions.first_offset(id).is_some();
         if !self.by_id.contains_key(&producer_id) && !config::allows(limit, self.by_id.len() + 1) {
             let silent = self.by_id.iter().filter(|(id, _)| !is_open(**id));
-            let oldest = silent.min_by_key(|(id, producer)| (producer.last_write_ms, **id)).map(|(id, _)| *id);
-            oldest.map(|id| self.by_id.remove(&id));
+            let silent = silent.map(|(id, producer)| (producer.last_write_ms, *id)).collect();
+            for id in oldest(silent) {
+                self.by_id.remove(&id);
+            }
         }
         if !self.attempts.contains_key(&producer_id) && !config::allows(limit, self.attempts.len() + 1) {
-            let oldest = self.attempts.iter().min_by_key(|(id, attempt)| (attempt.last_attempt_ms, **id));
-            oldest.map(|(id, _)| *id).map(|id| self.attempts.remove(&id));
+            let silent = self.attempts.iter().map(|(id, attempt)| (attempt.last_attempt_ms, *id)).collect();
+            for id in oldest(silent) {
+                self.attempts.remove(&id);
+            }
         }
     }
 
@@ -223,6 +227,19 @@ impl Producers {
         states.sort_unstable_by_key(|state| state.producer_id);
         states
     }
+}
+
+/// One of so many producers is forgotten at once when there are too many.
+const FORGOTTEN_PART: usize = 16;
+
+/// The producers that were silent for longest, given when each was heard of last: one of sixteen, so that not all have to be
+/// looked at for each one that comes.
+fn oldest(mut silent: Vec<(i64, i64)>) -> impl Iterator<Item = i64> {
+    let count = (silent.len() / FORGOTTEN_PART).max(1).min(silent.len());
+    if count < silent.len() {
+        silent.select_nth_unstable(count);
+    }
+    silent.into_iter().take(count).map(|(_, id)| id)
 }
 
 #[cfg(test)]

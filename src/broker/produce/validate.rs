@@ -2,11 +2,12 @@
 
 use super::Refusal;
 use crate::config::topic::TopicSettings;
+use crate::wire::ErrorCode;
+use crate::wire::compression::{self, Decompressor};
 use crate::wire::record_batch::{
     self, BatchHeader, Codec, HEADER_BYTES, LENGTH_END, MAGIC, NO_TIMESTAMP, Record, Records, TimestampType,
     crc_is_valid,
 };
-use crate::wire::{ErrorCode, compression};
 
 /// The first version of Produce that may bring Zstandard (KIP-110).
 const ZSTD_FROM: i16 = 7;
@@ -82,9 +83,14 @@ pub(super) fn check_size(batch: &[u8], settings: &TopicSettings) -> Result<(), R
 }
 
 /// Whether the topic takes what is in a batch; gives the latest timestamp of its records.
-pub(super) fn check_contents(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i64, Refusal> {
+pub(super) fn check_contents(
+    batch: &[u8],
+    header: &BatchHeader,
+    place: &Place,
+    decompressor: &mut Decompressor,
+) -> Result<i64, Refusal> {
     check_header(header)?;
-    check_records(batch, header, place)
+    check_records(batch, header, place, decompressor)
 }
 
 fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
@@ -109,7 +115,12 @@ fn check_header(header: &BatchHeader) -> Result<(), Refusal> {
 /// The records must be as many as the header says, each as long as it says, each with a time and a key that the topic takes.
 /// Compressed records are looked into only where their keys matter: otherwise they pass through untouched, and their times
 /// are those of the header. Gives the latest timestamp.
-fn check_records(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i64, Refusal> {
+fn check_records(
+    batch: &[u8],
+    header: &BatchHeader,
+    place: &Place,
+    decompressor: &mut Decompressor,
+) -> Result<i64, Refusal> {
     let codec = header.codec().unwrap_or(Codec::None);
     let records = batch.get(HEADER_BYTES..).unwrap_or_default();
     let mut faults = Faults::default();
@@ -121,7 +132,7 @@ fn check_records(batch: &[u8], header: &BatchHeader, place: &Place) -> Result<i6
         max_timestamp = NO_TIMESTAMP;
     }
     if codec == Codec::None || place.settings.compact && compression::IS_AVAILABLE {
-        let records = compression::decompress(codec, records).ok_or(ErrorCode::CORRUPT_MESSAGE)?;
+        let records = decompressor.decompress(codec, records)?;
         walk(&records, header, |index, record| {
             if codec == Codec::None {
                 let timestamp = header.base_timestamp.saturating_add(record.timestamp_delta);
@@ -150,11 +161,16 @@ fn walk(records: &[u8], header: &BatchHeader, mut look: impl FnMut(i32, Record))
     Ok(())
 }
 
+/// Of so many records at most a client is told what is wrong with each. Kafka tells it of all, and there can be millions.
+const RECORDS_TOLD_MAX: usize = 1_000;
+
 /// What is wrong with single records.
 #[derive(Default)]
 struct Faults {
     times: Vec<(i32, String)>,
     keys: Vec<(i32, String)>,
+    /// How many records have no key.
+    missing_keys: usize,
 }
 
 impl Faults {
@@ -165,7 +181,7 @@ impl Faults {
         }
         let earliest = place.now_ms.saturating_sub(settings.message_timestamp_before_max_ms);
         let latest = place.now_ms.saturating_add(settings.message_timestamp_after_max_ms);
-        if !(earliest..=latest).contains(&timestamp) {
+        if !(earliest..=latest).contains(&timestamp) && self.times.len() < RECORDS_TOLD_MAX {
             let message = format!(
                 "Timestamp {timestamp} of message with offset {index} is out of range. \
                  The timestamp should be within [{earliest}, {latest}]"
@@ -175,6 +191,10 @@ impl Faults {
     }
 
     fn add_missing_key(&mut self, index: i32, place: &Place) {
+        self.missing_keys += 1;
+        if self.keys.len() >= RECORDS_TOLD_MAX {
+            return;
+        }
         let (topic, partition) = (place.topic, place.partition);
         let message =
             format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
@@ -187,7 +207,7 @@ impl Faults {
             return Err(Refusal { records: self.times, ..Refusal::told(ErrorCode::INVALID_TIMESTAMP, reason) });
         }
         if !self.keys.is_empty() {
-            let reason = rejected(&self.keys);
+            let reason = rejected(&self.keys, self.missing_keys);
             return Err(Refusal { records: self.keys, ..Refusal::told(ErrorCode::INVALID_RECORD, reason) });
         }
         Ok(())
@@ -195,14 +215,13 @@ impl Faults {
 }
 
 /// Kafka's sentence about records that are refused, which shows the first of them as Java does.
-fn rejected(records: &[(i32, String)]) -> String {
+fn rejected(records: &[(i32, String)], total: usize) -> String {
     let shown = records.iter().take(3);
     let shown: Vec<_> =
         shown.map(|(index, message)| format!("RecordError(batchIndex={index}, message='{message}')")).collect();
     format!(
-        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+        "One or more records have been rejected due to {total} record errors in total, and only showing the first three \
          errors at most: [{}]",
-        records.len(),
         shown.join(", ")
     )
 }

@@ -9,11 +9,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::Key;
 use super::entity::{Entity, Name, parse_address};
-use super::{Key, Quotas};
-use crate::broker::{Broker, Call};
+use crate::broker::{Broker, CHANGES_MAX, Call};
 use crate::wire::ErrorCode;
 use crate::wire::messages::alter_client_quotas::{EntityData, EntryData, EntryDataResponse, OpData, Request, Response};
+
+/// What Kafka says to a request that changes too many quotas.
+const TOO_MANY: &str = "Request parameters do not satisfy the configured policy.";
 
 /// By how much a number that must be whole may miss it.
 const EPSILON: f64 = 1e-6;
@@ -21,8 +24,14 @@ const EPSILON: f64 = 1e-6;
 /// What becomes of the quotas of one entity; `None` removes one.
 type Changes = BTreeMap<Key, Option<f64>>;
 
+type Refusal = (ErrorCode, String);
+
 pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     let mut entries: Vec<EntryDataResponse> = Vec::new();
+    if request.entries.iter().map(|entry| entry.ops.len()).sum::<usize>() > CHANGES_MAX {
+        let refuse = |entry: EntryData| respond(entry.entity, Err((ErrorCode::POLICY_VIOLATION, TOO_MANY.to_owned())));
+        return Response { entries: request.entries.into_iter().map(refuse).collect(), ..Response::default() };
+    }
     // Where the answer for an entity stands.
     let mut places = BTreeMap::new();
     for EntryData { entity: parts, ops } in request.entries {
@@ -33,36 +42,41 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
         let entity = match read_entity(&parts) {
             Ok(entity) => entity,
             Err(message) => {
-                entries.push(respond(parts, Err(message)));
+                entries.push(respond(parts, Err((ErrorCode::INVALID_REQUEST, message))));
                 continue;
             }
         };
         match places.get(&entity).and_then(|place: &usize| entries.get_mut(*place)) {
-            Some(first) => *first = respond(parts, Err(duplicate(&entity))),
+            Some(first) => *first = respond(parts, Err((ErrorCode::INVALID_REQUEST, duplicate(&entity)))),
             None => {
                 places.insert(entity.clone(), entries.len());
-                entries.push(respond(parts, alter(&mut broker.quotas, entity, &ops, request.validate_only)));
+                entries.push(respond(parts, alter(broker, entity, &ops, request.validate_only)));
             }
         }
     }
     Response { entries, ..Response::default() }
 }
 
-fn alter(quotas: &mut Quotas, entity: Entity, ops: &[OpData], validate_only: bool) -> Result<(), String> {
-    let changes = read_changes(&entity, ops)?;
-    if !validate_only {
-        quotas.change(entity, changes);
+fn alter(broker: &mut Broker, entity: Entity, ops: &[OpData], validate_only: bool) -> Result<(), Refusal> {
+    let invalid = |message| (ErrorCode::INVALID_REQUEST, message);
+    let changes = read_changes(&entity, ops).map_err(invalid)?;
+    if validate_only {
+        return Ok(());
     }
-    Ok(())
+    let changed = broker.quotas.change(entity, changes, &mut broker.kept);
+    changed.map_err(|no_room| (ErrorCode::POLICY_VIOLATION, no_room.sentence()))
 }
 
 fn duplicate(entity: &Entity) -> String {
     format!("Ignoring duplicate entity {entity}")
 }
 
-fn respond(entity: Vec<EntityData>, outcome: Result<(), String>) -> EntryDataResponse {
-    let error_code = if outcome.is_err() { ErrorCode::INVALID_REQUEST } else { ErrorCode::NONE };
-    EntryDataResponse { error_code, error_message: outcome.err(), entity }
+fn respond(entity: Vec<EntityData>, outcome: Result<(), Refusal>) -> EntryDataResponse {
+    let (error_code, error_message) = match outcome {
+        Ok(()) => (ErrorCode::NONE, None),
+        Err((error_code, message)) => (error_code, Some(message)),
+    };
+    EntryDataResponse { error_code, error_message, entity }
 }
 
 fn read_entity(parts: &[EntityData]) -> Result<Entity, String> {

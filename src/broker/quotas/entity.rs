@@ -54,6 +54,14 @@ impl Name {
         name.map_or(Self::Default, Self::Named)
     }
 
+    /// The bytes of the name.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Default => 0,
+            Self::Named(name) => name.len(),
+        }
+    }
+
     pub fn to_wire(&self) -> Option<String> {
         match self {
             Self::Default => None,

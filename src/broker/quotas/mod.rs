@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 pub use self::entity::{Entity, Name};
 pub use self::meter::Windows;
 use self::meter::{Bucket, Rate};
+use super::kept::{ENTRY_BYTES, Kept, NoRoom};
 use super::{Broker, Call, Now};
 use crate::config::Config;
 use crate::wire::ErrorCode;
@@ -130,8 +131,23 @@ impl Quotas {
         })
     }
 
-    /// Sets or removes quotas of an entity; `None` removes one.
-    fn change(&mut self, entity: Entity, changes: BTreeMap<Key, Option<f64>>) {
+    /// The memory of all quotas, as [`kept`](super::kept) counts it.
+    pub fn held_bytes(&self) -> usize {
+        self.limits.iter().map(|(entity, limits)| bytes_of(entity, limits.len())).sum()
+    }
+
+    /// Sets or removes quotas of an entity, if there is memory for it; `None` removes one.
+    fn change(&mut self, entity: Entity, changes: BTreeMap<Key, Option<f64>>, kept: &mut Kept) -> Result<(), NoRoom> {
+        let limits_of = |quotas: &Self| quotas.limits.get(&entity).map_or(0, BTreeMap::len);
+        let (limits, sets) = (limits_of(self), changes.values().flatten().count());
+        let before = bytes_of(&entity, limits);
+        kept.check(before, if sets > 0 { bytes_of(&entity, limits + sets) } else { 0 })?;
+        self.apply(entity.clone(), changes);
+        kept.replace(before, bytes_of(&entity, limits_of(self)));
+        Ok(())
+    }
+
+    fn apply(&mut self, entity: Entity, changes: BTreeMap<Key, Option<f64>>) {
         let limits = self.limits.entry(entity.clone()).or_default();
         for (key, value) in changes {
             match value {
@@ -227,6 +243,12 @@ impl Quotas {
         let rate = meter(&mut self.spent, payer, |rate| rate.is_over(now.instant, windows));
         rate.record(spent.as_secs_f64() * 100.0, now.instant, windows);
     }
+}
+
+/// What the quotas of an entity take.
+fn bytes_of(entity: &Entity, limits: usize) -> usize {
+    let names: usize = entity.parts().map(|(_, name)| name.length()).sum();
+    if limits == 0 { 0 } else { (1 + limits) * ENTRY_BYTES + names }
 }
 
 /// The meter of whoever pays.

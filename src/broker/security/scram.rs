@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::broker::kept::ENTRY_BYTES;
 use crate::wire::ErrorCode;
 
 /// How a password is hashed.
@@ -30,6 +31,15 @@ impl Credentials {
         self.0.get(user).is_some_and(|mechanisms| mechanisms.contains_key(&mechanism))
     }
 
+    /// The memory of all passwords, as [`kept`](crate::broker::kept) counts it.
+    pub fn held_bytes(&self) -> usize {
+        self.0.keys().map(|user| user_bytes(user)).sum()
+    }
+
+    fn held_bytes_of(&self, user: &str) -> usize {
+        if self.0.contains_key(user) { user_bytes(user) } else { 0 }
+    }
+
     fn apply(&mut self, user: &str, change: Change) {
         let mechanisms = self.0.entry(user.to_owned()).or_default();
         match change {
@@ -40,6 +50,11 @@ impl Credentials {
             self.0.remove(user);
         }
     }
+}
+
+fn user_bytes(user: &str) -> usize {
+    // One entry for the user, one for the mechanisms.
+    2 * ENTRY_BYTES + user.len()
 }
 
 /// What happens to a user's password.
@@ -54,6 +69,7 @@ type Refusal = (ErrorCode, &'static str);
 
 pub mod alter_user_scram_credentials {
     use super::*;
+    use crate::broker::kept::{Kept, NoRoom};
     use crate::broker::{Broker, Call};
     use crate::wire::messages::alter_user_scram_credentials::{AlterUserScramCredentialsResult, Request, Response};
 
@@ -66,7 +82,7 @@ pub mod alter_user_scram_credentials {
     /// Users succeed or fail one by one. Of a user only one credential can be changed at a time; the first fault that is
     /// found counts, and deletions are looked at first.
     pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
-        let credentials = &mut broker.credentials;
+        let Broker { credentials, kept, .. } = broker;
         let mut changes = BTreeMap::new();
         for asked in request.deletions {
             let change = deletion(credentials, &asked.name, asked.mechanism);
@@ -80,14 +96,25 @@ pub mod alter_user_scram_credentials {
         let result = |(user, change): (String, Result<Change, Refusal>)| {
             let (error_code, error_message) = match change {
                 Err((error_code, message)) => (error_code, Some(message.to_owned())),
-                Ok(change) => {
-                    credentials.apply(&user, change);
-                    (ErrorCode::NONE, None)
-                }
+                Ok(change) => match keep(credentials, kept, &user, change) {
+                    Ok(()) => (ErrorCode::NONE, None),
+                    Err(no_room) => (ErrorCode::POLICY_VIOLATION, Some(no_room.sentence())),
+                },
             };
             AlterUserScramCredentialsResult { user, error_code, error_message }
         };
         Response { results: done.into_iter().chain(refused).map(result).collect(), ..Response::default() }
+    }
+
+    /// Changes a user's password, if there is memory for it.
+    fn keep(credentials: &mut Credentials, kept: &mut Kept, user: &str, change: Change) -> Result<(), NoRoom> {
+        let before = credentials.held_bytes_of(user);
+        if matches!(change, Change::Set(..)) {
+            kept.check(before, user_bytes(user))?;
+        }
+        credentials.apply(user, change);
+        kept.replace(before, credentials.held_bytes_of(user));
+        Ok(())
     }
 
     /// Adds a user's change to those of the request.

@@ -19,6 +19,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         }
     }
     let Broker { telemetry, configs, config, .. } = broker;
+    let (requested_metrics, _) = telemetry.wanted(client_instance_id, call, &configs.client_metrics);
     let instance = telemetry.instance(client_instance_id, call, &configs.client_metrics);
     if !instance.may_ask(call.now.instant) {
         return Response { error_code: ErrorCode::THROTTLING_QUOTA_EXCEEDED, ..Response::default() };
@@ -30,7 +31,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         push_interval_ms: i32::try_from(instance.push_interval.as_millis()).unwrap_or(i32::MAX),
         telemetry_max_bytes: config.telemetry_max_bytes,
         delta_temporality: true,
-        requested_metrics: instance.metrics.iter().cloned().collect(),
+        requested_metrics: requested_metrics.into_iter().collect(),
         ..Response::default()
     }
 }

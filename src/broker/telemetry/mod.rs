@@ -20,9 +20,7 @@ pub mod push_telemetry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use regex_lite::Regex;
-
-use super::configs::client_metrics::Subscriptions;
+use super::configs::client_metrics::{Subscriptions, expression};
 use super::{Broker, Call, ConnectionId};
 use crate::wire::{ErrorCode, Uuid};
 
@@ -30,6 +28,8 @@ use crate::wire::{ErrorCode, Uuid};
 const INSTANCES_MAX: usize = 16_384;
 /// How many letters of what a client says of its software are of interest.
 const SOFTWARE_LENGTH_MAX: usize = 256;
+/// How many letters of what a client is chosen by are looked at.
+const VALUE_LENGTH_MAX: usize = 256;
 /// How often clients push when nothing is subscribed to, and at least.
 const PUSH_INTERVAL_MS: i64 = 300_000;
 /// The subscription to everything.
@@ -47,8 +47,6 @@ struct Software {
 /// A client with an id.
 #[derive(Debug)]
 struct Instance {
-    /// What it is asked for.
-    metrics: BTreeSet<String>,
     push_interval: Duration,
     subscription_id: i32,
     /// To which state of the subscriptions that belongs.
@@ -130,7 +128,9 @@ impl Telemetry {
         self.instances.entry(id).or_insert(instance)
     }
 
-    fn create(&self, id: Uuid, call: &Call, subscriptions: &Subscriptions) -> Instance {
+    /// The metrics that a client is asked for, and how often, in milliseconds. They are not kept for each client: a few
+    /// subscriptions for all clients would become large.
+    fn wanted(&self, id: Uuid, call: &Call, subscriptions: &Subscriptions) -> (BTreeSet<String>, i64) {
         let software = self.software.get(&call.connection).cloned().unwrap_or_default();
         let (mut metrics, mut push_interval_ms) = (BTreeSet::new(), PUSH_INTERVAL_MS);
         for subscription in subscriptions.iter() {
@@ -142,9 +142,13 @@ impl Telemetry {
         if metrics.contains(ALL_METRICS) {
             metrics = BTreeSet::from([ALL_METRICS.to_owned()]);
         }
+        (metrics, push_interval_ms)
+    }
+
+    fn create(&self, id: Uuid, call: &Call, subscriptions: &Subscriptions) -> Instance {
+        let (metrics, push_interval_ms) = self.wanted(id, call, subscriptions);
         Instance {
             subscription_id: subscription_id(&metrics, push_interval_ms, id),
-            metrics,
             push_interval: Duration::from_millis(u64::try_from(push_interval_ms).unwrap_or(0)),
             version: subscriptions.version(),
             asked_at: None,
@@ -167,7 +171,9 @@ fn matches(selector: &str, pattern: &str, id: Uuid, call: &Call, software: &Soft
         "client_source_port" => call.client.peer.port().to_string(),
         _ => return false,
     };
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(&value))
+    // The value of a client is as long as the client wants; only so much of it is looked at.
+    let value = value.get(..value.floor_char_boundary(VALUE_LENGTH_MAX)).unwrap_or_default();
+    expression(&format!("^(?:{pattern})$")).is_some_and(|pattern| pattern.is_match(value))
 }
 
 /// A number that differs when something else is subscribed to, or by another client.

@@ -3,13 +3,14 @@
 //! A topic only ever grows. The new partitions can be read and written when the answer is written. With `validate_only`
 //! everything is checked and nothing is created. From v3 a topic for which the quota `controller_mutation_rate` has nothing
 //! left is refused (KIP-599); before, the client is slowed down. A timeout of 0 is over before anything was done, as in Kafka.
+//! A request for more than 10,000 new partitions is refused whole; Kafka creates some of them and answers UNKNOWN_SERVER_ERROR.
 
 use std::collections::HashMap;
 
-use super::PARTITIONS_MAX;
 use super::create_topics::too_many_partitions;
+use super::{PARTITIONS_MAX, Topics};
 use crate::broker::quotas::Mutations;
-use crate::broker::{Broker, Call};
+use crate::broker::{Broker, Call, TOO_MANY_CHANGES};
 use crate::wire::ErrorCode;
 use crate::wire::messages::create_partitions::{
     CreatePartitionsAssignment, CreatePartitionsTopic, CreatePartitionsTopicResult, Request, Response,
@@ -26,6 +27,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     for topic in &request.topics {
         *times.entry(topic.name.clone()).or_insert(0) += 1;
     }
+    let excess = new_partitions(&broker.topics, &request.topics) > PARTITIONS_MAX.into();
     let mut results = Vec::new();
     for topic in request.topics {
         let Some(times) = times.remove(&topic.name) else { continue };
@@ -33,6 +35,8 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
             Err((ErrorCode::INVALID_REQUEST, Some("Duplicate topic name.".to_owned())))
         } else if request.timeout_ms <= 0 {
             Err((ErrorCode::REQUEST_TIMED_OUT, None))
+        } else if excess {
+            Err((ErrorCode::POLICY_VIOLATION, Some(TOO_MANY_CHANGES.to_owned())))
         } else {
             grow(broker, &topic, request.validate_only, &mut mutations)
         };
@@ -40,6 +44,16 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         results.push(CreatePartitionsTopicResult { name: topic.name, error_code, error_message });
     }
     Response { throttle_time_ms: mutations.throttle_time_ms, results }
+}
+
+/// How many partitions a request wants to have created.
+fn new_partitions(topics: &Topics, wanted: &[CreatePartitionsTopic]) -> i64 {
+    let additional = |wanted: &CreatePartitionsTopic| {
+        let now = i64::try_from(topics.get(&wanted.name)?.partitions.len()).ok()?;
+        // What is more than a topic may have is refused for that alone.
+        Some(wanted.count).filter(|count| *count <= PARTITIONS_MAX).map(|count| (i64::from(count) - now).max(0))
+    };
+    wanted.iter().filter_map(additional).sum()
 }
 
 fn grow(

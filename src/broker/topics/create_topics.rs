@@ -2,14 +2,16 @@
 //!
 //! The topic is ready when the answer is written, so the request's timeout never matters. From v5 the answer tells the
 //! partitions, the replication factor and every setting of the new topic; from v7 its id. With `validate_only` everything is
-//! checked and nothing is created. A single broker can hold one replica of a partition and no more. From v6 a topic for which
+//! checked and nothing is created. A request that would create more than 10,000 partitions is refused. A single broker can hold one replica of a partition and no more. From v6 a topic for which
 //! the quota `controller_mutation_rate` has nothing left is refused (KIP-599); before, the client is slowed down.
 
 use std::collections::HashSet;
 
 use super::{PARTITIONS_MAX, check_replicas, validate_name};
+use crate::broker::kept::settings_bytes;
 use crate::broker::quotas::Mutations;
-use crate::broker::{Broker, Call};
+use crate::broker::{Broker, CHANGES_MAX, Call, TOO_MANY_CHANGES};
+use crate::config::Config;
 use crate::config::topic::{self, Overrides};
 use crate::wire::ErrorCode;
 use crate::wire::messages::create_topics::{
@@ -29,15 +31,17 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
             twice.insert(topic.name.clone());
         }
     }
+    let once: Vec<_> = request.topics.iter().filter(|topic| !twice.contains(&topic.name)).collect();
+    let excess = excess(&once, &broker.config);
     let mut topics = Vec::new();
     for topic in request.topics {
         if !seen.remove(&topic.name) {
             continue;
         }
-        let outcome = if twice.contains(&topic.name) {
-            Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name.".to_owned()))
-        } else {
-            create(broker, &topic, request.validate_only, &mut mutations)
+        let outcome = match excess {
+            _ if twice.contains(&topic.name) => Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name.".to_owned())),
+            Some(message) => Err((ErrorCode::POLICY_VIOLATION, message.to_owned())),
+            None => create(broker, &topic, request.validate_only, &mut mutations),
         };
         topics.push(outcome.unwrap_or_else(|(error_code, message)| CreatableTopicResult {
             name: topic.name,
@@ -47,6 +51,23 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
         }));
     }
     Response { throttle_time_ms: mutations.throttle_time_ms, topics }
+}
+
+/// What Kafka says to a request that wants too much to be created, which is refused whole: so many partitions, or so many
+/// topics, partitions and settings together. Kafka does not count the settings and partitions of topics that are refused anyway.
+fn excess(wanted: &[&CreatableTopic], config: &Config) -> Option<&'static str> {
+    let partitions = |topic: &&CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => i64::from(config.num_partitions),
+        (0, count) => i64::from(count),
+        (assigned, _) => i64::try_from(assigned).unwrap_or(i64::MAX),
+    };
+    let settings: usize = wanted.iter().map(|topic| 1 + topic.configs.len()).sum();
+    let partitions: i64 = wanted.iter().map(partitions).sum();
+    if partitions > i64::from(PARTITIONS_MAX) {
+        return Some("Excessively large number of partitions per request.");
+    }
+    let changes = settings.saturating_add(usize::try_from(partitions).unwrap_or(0));
+    (changes > CHANGES_MAX).then_some(TOO_MANY_CHANGES)
 }
 
 fn create(
@@ -76,6 +97,8 @@ fn create(
     let created = usize::try_from(partitions).expect("the number of partitions has been checked");
     let room = broker.topics.check_room(1, created, &broker.config);
     room.map_err(|message| (ErrorCode::POLICY_VIOLATION, message))?;
+    let room = broker.kept.check(0, settings_bytes(&configs));
+    room.map_err(|no_room| (ErrorCode::POLICY_VIOLATION, no_room.sentence()))?;
     mutations.take(&mut broker.quotas, &broker.config, created).map_err(|error| (error, String::new()))?;
     let mut result = CreatableTopicResult {
         name: wanted.name.clone(),

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::Topics;
+use crate::broker::kept::settings_bytes;
 use crate::broker::quotas::Mutations;
 use crate::broker::{Broker, Call};
 use crate::wire::messages::delete_topics::{DeletableTopicResult, DeleteTopicState, Request, Response};
@@ -83,7 +84,8 @@ fn delete(
     mutations
         .take(&mut broker.quotas, &broker.config, topic.partitions.len())
         .map_err(|error| (error, String::new()))?;
-    broker.topics.delete(&name);
+    let deleted = broker.topics.delete(&name);
+    broker.kept.replace(deleted.map_or(0, |topic| settings_bytes(&topic.configs)), 0);
     broker.groups.forget_topic(&name);
     broker.parking.touch_topic(id);
     Ok(name)

@@ -4,6 +4,7 @@
 //! so for each of them; one that means all of them gets the topics without partitions, because Kafka leaves out those that
 //! need nothing. A timeout of 0 is over before anything was looked at, as in Kafka.
 
+use crate::broker::sentences::Sentences;
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
 use crate::wire::messages::elect_leaders::{
@@ -20,11 +21,12 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
         other => Some((ErrorCode::INVALID_REQUEST, Some(format!("Unknown election type {other}")))),
     };
     let error_code = refusal.as_ref().map(|(error, _)| *error).unwrap_or_default();
-    let elect = |topic: &str, partition| match &refusal {
-        Some(refusal) => refusal.clone(),
-        None => elect(broker, topic, partition),
+    let mut sentences = Sentences::default();
+    let mut elect = |topic: &str, partition| match &refusal {
+        Some((error, message)) => (*error, message.clone().and_then(|message| sentences.say(|| message))),
+        None => elect(broker, topic, partition, &mut sentences),
     };
-    let elect_all = |TopicPartitions { topic, partitions }| {
+    let mut elect_all = |TopicPartitions { topic, partitions }| {
         let result = |partition_id| {
             let (error_code, error_message) = elect(&topic, partition_id);
             PartitionResult { partition_id, error_code, error_message }
@@ -32,7 +34,7 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
         ReplicaElectionResult { partition_result: partitions.into_iter().map(result).collect(), topic }
     };
     let replica_election_results = match request.topic_partitions {
-        Some(topics) => topics.into_iter().map(elect_all).collect(),
+        Some(topics) => topics.into_iter().map(&mut elect_all).collect(),
         None if refusal.is_some() => Vec::new(),
         None => {
             let topics = broker.topics.sorted().into_iter();
@@ -42,14 +44,16 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     Response { error_code, replica_election_results, ..Response::default() }
 }
 
-fn elect(broker: &Broker, name: &str, partition: i32) -> (ErrorCode, Option<String>) {
-    let unknown = |what: String| (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(format!("No such {what}")));
-    let Some(topic) = broker.topics.get(name) else { return unknown(format!("topic as {name}")) };
-    match topic.partition(partition) {
-        Some(_) => {
-            let message = "Leader election not needed for topic partition.";
-            (ErrorCode::ELECTION_NOT_NEEDED, Some(message.to_owned()))
-        }
-        None => unknown(format!("partition as {name}-{partition}")),
-    }
+fn elect(broker: &Broker, name: &str, partition: i32, sentences: &mut Sentences) -> (ErrorCode, Option<String>) {
+    let topic = broker.topics.get(name);
+    let error = match topic.and_then(|topic| topic.partition(partition)) {
+        Some(_) => ErrorCode::ELECTION_NOT_NEEDED,
+        None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    };
+    let message = sentences.say(|| match (topic, error) {
+        (None, _) => format!("No such topic as {name}"),
+        (Some(_), ErrorCode::ELECTION_NOT_NEEDED) => "Leader election not needed for topic partition.".to_owned(),
+        (Some(_), _) => format!("No such partition as {name}-{partition}"),
+    });
+    (error, message)
 }

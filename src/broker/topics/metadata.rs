@@ -37,7 +37,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
             wanted
                 .iter()
                 .filter(|topic| !by_id || topic.topic_id != Uuid::ZERO)
-                .filter(|topic| seen.insert((topic.topic_id, &topic.name)))
+                .filter(|topic| seen.insert(identity(topic)))
                 .map(|topic| one(broker, topic, request.allow_auto_topic_creation, operations))
                 .collect()
         }
@@ -52,6 +52,14 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
             false => i32::MIN,
         },
         ..Response::default()
+    }
+}
+
+/// What makes a topic of the request the same as another one: its id if it has one, whatever its name is then.
+fn identity(wanted: &MetadataRequestTopic) -> (Uuid, Option<&str>) {
+    match wanted.topic_id {
+        Uuid::ZERO => (Uuid::ZERO, wanted.name.as_deref()),
+        id => (id, None),
     }
 }
 

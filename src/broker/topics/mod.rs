@@ -28,7 +28,7 @@ use crate::config::topic::{Overrides, TopicSettings};
 use crate::config::{self, Config};
 use crate::wire::{ErrorCode, Uuid};
 
-const NAME_LENGTH_MAX: usize = 249;
+pub const NAME_LENGTH_MAX: usize = 249;
 /// Above this, one request could fill the memory with empty partitions.
 const PARTITIONS_MAX: i32 = 10_000;
 
@@ -91,11 +91,11 @@ impl Topics {
     }
 
     pub fn get(&self, name: &str) -> Option<&Topic> {
-        self.by_name.get(name)
+        self.by_name.get(possible(name)?)
     }
 
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Topic> {
-        self.by_name.get_mut(name)
+        self.by_name.get_mut(possible(name)?)
     }
 
     pub fn by_id(&self, id: Uuid) -> Option<&Topic> {
@@ -228,6 +228,12 @@ impl Topics {
 /// The name with which a name must not be confused, if it has anything in it that could be.
 fn unify(name: &str) -> Option<String> {
     name.contains(['.', '_']).then(|| name.replace('.', "_"))
+}
+
+/// The name, unless it is too long for a topic. A request can ask for many partitions of one name, and it takes its time to look
+/// for a long one each time.
+fn possible(name: &str) -> Option<&str> {
+    Some(name).filter(|name| name.len() <= NAME_LENGTH_MAX)
 }
 
 /// Checks the brokers that a manual assignment gives a partition: this one and no other. The error is the sentence that

@@ -47,9 +47,15 @@ fn one_of_many(
     let AddPartitionsToTxnTransaction { transactional_id, producer_id, producer_epoch, verify_only, topics } =
         transaction;
     let producer = Producer { id: producer_id, epoch: producer_epoch };
-    let places: Vec<_> = topics.iter().flat_map(places).collect();
-    let refusals: Vec<_> = places.iter().map(|(topic, index)| refusal(&broker.topics, topic, *index)).collect();
-    let outcomes: Vec<Result<(), ErrorCode>> = if refusals.iter().any(Option::is_some) {
+    let refuse = |topic: &AddPartitionsToTxnTopic| {
+        let (topics, name) = (&broker.topics, topic.name.clone());
+        topic.partitions.clone().into_iter().map(move |index| refusal(topics, &name, index))
+    };
+    let refusals: Vec<_> = topics.iter().flat_map(refuse).collect();
+    // Only topics that exist are named again and again: the names of others may be long.
+    let are_refused = refusals.iter().any(Option::is_some);
+    let places: Vec<_> = if are_refused { Vec::new() } else { topics.iter().flat_map(places).collect() };
+    let outcomes: Vec<Result<(), ErrorCode>> = if are_refused {
         refusals.into_iter().map(|error| Err(error.unwrap_or(ErrorCode::OPERATION_NOT_ATTEMPTED))).collect()
     } else if verify_only {
         broker.transactions.verify(&transactional_id, producer, &places)

@@ -1,7 +1,10 @@
 //! DescribeTransactions (65), version 0: the state of transactional ids (KIP-664).
 //!
 //! The partitions are those that get a marker. Kafka shows among them the partitions of its topic of committed offsets, which
-//! does not exist here.
+//! does not exist here. An id that is asked for twice is described once, where Kafka does it twice: the answer must not outgrow
+//! the transactions.
+
+use std::collections::HashSet;
 
 use super::transaction::Transaction;
 use crate::broker::{Broker, Call};
@@ -19,7 +22,9 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
             TransactionState { error_code, transactional_id, ..TransactionState::default() }
         }
     };
-    let transaction_states = request.transactional_ids.into_iter().map(describe).collect();
+    let mut seen = HashSet::new();
+    let ids = request.transactional_ids.into_iter().filter(|id| seen.insert(id.clone()));
+    let transaction_states = ids.map(describe).collect();
     Response { transaction_states, ..Response::default() }
 }
 

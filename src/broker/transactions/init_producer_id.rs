@@ -7,8 +7,9 @@
 //! From v3 a producer may send the id and epoch that it has, to go on after an error without being somebody else (KIP-360).
 //! Up to v3 it learns by INVALID_PRODUCER_EPOCH that it is fenced, from v4 by PRODUCER_FENCED (KIP-588).
 
-use super::fence_and_abort;
 use super::transaction::{Producer, State, Transaction};
+use super::{bytes_of_id, fence_and_abort};
+use crate::broker::kept::NoRoom;
 use crate::broker::{Broker, Call};
 use crate::config;
 use crate::wire::ErrorCode;
@@ -51,6 +52,9 @@ fn init(broker: &mut Broker, call: &Call, request: Request) -> Result<Producer, 
         if !config::allows(broker.config.max_transactional_ids, known + 1) {
             return Err(ErrorCode::POLICY_VIOLATION);
         }
+        let bytes = bytes_of_id(&transactional_id);
+        broker.kept.check(0, bytes).map_err(|NoRoom| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        broker.kept.replace(0, bytes);
         let transaction = Transaction::new(ids.fresh(), timeout_ms, call.now);
         let producer = transaction.producer;
         transactions.by_id.insert(transactional_id, transaction);

@@ -5,12 +5,17 @@
 //! a regular expression that must match the whole id (KIP-1152). Kafka reads it by RE2's syntax; `regex-lite` knows the same
 //! but for classes of Unicode (`\pL`) and quoting (`\Q...\E`), which are INVALID_REGULAR_EXPRESSION here.
 
-use regex_lite::Regex;
+use std::collections::HashSet;
+
+use regex_lite::RegexBuilder;
 
 use super::transaction::Transaction;
 use crate::broker::{Broker, Call};
 use crate::wire::ErrorCode;
 use crate::wire::messages::list_transactions::{Request, Response, TransactionState};
+
+/// The size of a filter's regular expression once it has been read: the time to match an id grows with it.
+const PATTERN_BYTES_MAX: usize = 16 << 10;
 
 /// The names of all states of Kafka's. Some of them never show here, but a filter may name them.
 const STATES: [&str; 8] = [
@@ -27,19 +32,20 @@ const STATES: [&str; 8] = [
 pub fn handle(broker: &mut Broker, call: &Call, request: Request) -> Response {
     let pattern = match request.transactional_id_pattern.as_deref() {
         None | Some("") => None,
-        Some(pattern) => match Regex::new(&format!("^(?:{pattern})$")) {
+        Some(pattern) => match RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(PATTERN_BYTES_MAX).build() {
             Ok(regex) => Some(regex),
             Err(_) => {
                 return Response { error_code: ErrorCode::INVALID_REGULAR_EXPRESSION, ..Response::default() };
             }
         },
     };
+    let states: HashSet<&str> = request.state_filters.iter().map(String::as_str).collect();
+    let producers: HashSet<i64> = request.producer_id_filters.iter().copied().collect();
     let wanted = |id: &str, transaction: &Transaction| {
         let state = transaction.state.to_string();
         let age_ms = call.now.unix_ms.saturating_sub(transaction.started_ms);
-        (request.state_filters.is_empty() || request.state_filters.contains(&state))
-            && (request.producer_id_filters.is_empty()
-                || request.producer_id_filters.contains(&transaction.producer.id))
+        (states.is_empty() || states.contains(state.as_str()))
+            && (producers.is_empty() || producers.contains(&transaction.producer.id))
             && (request.duration_filter < 0 || age_ms > request.duration_filter)
             && pattern.as_ref().is_none_or(|pattern| pattern.is_match(id))
     };

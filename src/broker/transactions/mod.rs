@@ -29,12 +29,13 @@ pub mod list_transactions;
 pub mod transaction;
 pub mod write_txn_markers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use log::debug;
 
 use self::transaction::{Ending, Participants, Producer, State, Transaction};
 use super::cluster::features::TRANSACTION_VERSION;
+use super::kept::{ENTRY_BYTES, NoRoom};
 use super::{Broker, Deadline as BrokerDeadline, Now, produce};
 use crate::wire::ErrorCode;
 use crate::wire::control_batch::EndTransaction;
@@ -78,6 +79,11 @@ impl Transactions {
         self.by_id.get(transactional_id)
     }
 
+    /// The memory of all of them, as [`kept`](super::kept) counts it.
+    pub fn held_bytes(&self) -> usize {
+        self.by_id.iter().map(|(id, transaction)| bytes_of_id(id) + transaction.held_bytes()).sum()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Transaction)> {
         self.by_id.iter().map(|(id, transaction)| (id.as_str(), transaction))
     }
@@ -110,6 +116,11 @@ impl Transactions {
     }
 }
 
+/// What a transactional id takes beside what belongs to its transaction.
+fn bytes_of_id(transactional_id: &str) -> usize {
+    2 * ENTRY_BYTES + transactional_id.len()
+}
+
 /// How transactions end that the broker ends by itself.
 fn own_ending(broker: &Broker) -> Ending {
     match broker.features.level(TRANSACTION_VERSION) {
@@ -131,6 +142,7 @@ fn fence_and_abort(broker: &mut Broker, transactional_id: &str, now: Now) {
 /// Ends a transaction everywhere. The markers bear the id and epoch that are given.
 fn complete(broker: &mut Broker, transactional_id: &str, committed: bool, marked: Producer, now: Now) {
     let Some(transaction) = broker.transactions.by_id.get_mut(transactional_id) else { return };
+    broker.kept.replace(transaction.held_bytes(), 0);
     let Participants { partitions, groups } = transaction.complete(committed, now);
     debug!("Transaction of {transactional_id} is {}", if committed { "committed" } else { "aborted" });
     for (topic, partitions) in partitions {
@@ -172,12 +184,12 @@ fn add(
     now: Now,
 ) -> Result<(), ErrorCode> {
     let transaction = broker.transactions.of(transactional_id, producer)?;
+    let before = transaction.held_bytes();
+    let room = broker.kept.check(0, Transaction::bytes_of(partitions, groups));
+    room.map_err(|NoRoom| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
     transaction.begin(now);
-    for (topic, partition) in partitions {
-        let of_topic: &mut BTreeSet<i32> = transaction.partitions.entry(topic.clone()).or_default();
-        of_topic.insert(*partition);
-    }
-    transaction.groups.extend(groups.iter().cloned());
+    transaction.include(partitions, groups);
+    broker.kept.replace(before, transaction.held_bytes());
     watch(broker, now);
     Ok(())
 }
@@ -206,7 +218,9 @@ pub fn on_deadline(broker: &mut Broker, deadline: Deadline, now: Now) {
             let before = now.unix_ms.saturating_sub(i64::from(broker.config.transactional_id_expiration_ms));
             let keep =
                 |transaction: &Transaction| transaction.state == State::Ongoing || transaction.updated_ms > before;
+            let held = broker.transactions.held_bytes();
             broker.transactions.by_id.retain(|_, transaction| keep(transaction));
+            broker.kept.replace(held, broker.transactions.held_bytes());
             schedule_expiry(broker, now);
         }
     }

@@ -22,6 +22,7 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::broker::Now;
+use crate::broker::kept::ENTRY_BYTES;
 use crate::wire::ErrorCode;
 
 /// In place of an epoch: there is none.
@@ -101,6 +102,8 @@ pub struct Transaction {
     pub updated_ms: i64,
     /// While it is open: when it has taken too long.
     late_from: Option<Instant>,
+    /// The memory of the partitions and groups.
+    bytes: usize,
 }
 
 impl Transaction {
@@ -116,6 +119,32 @@ impl Transaction {
             started_ms: -1,
             updated_ms: now.unix_ms,
             late_from: None,
+            bytes: 0,
+        }
+    }
+
+    /// The memory of its partitions and groups, as [`kept`](crate::broker::kept) counts it.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What it takes to make these partitions and groups part of it, should none of them be.
+    pub fn bytes_of(partitions: &[(String, i32)], groups: &[String]) -> usize {
+        let names = partitions.iter().map(|(topic, _)| topic).chain(groups);
+        names.map(|name| ENTRY_BYTES + name.len()).sum()
+    }
+
+    /// Makes partitions and groups part of it.
+    pub fn include(&mut self, partitions: &[(String, i32)], groups: &[String]) {
+        for (topic, partition) in partitions {
+            if self.partitions.entry(topic.clone()).or_default().insert(*partition) {
+                self.bytes += ENTRY_BYTES + topic.len();
+            }
+        }
+        for group in groups {
+            if self.groups.insert(group.clone()) {
+                self.bytes += ENTRY_BYTES + group.len();
+            }
         }
     }
 
@@ -245,6 +274,7 @@ impl Transaction {
             self.started_ms = now.unix_ms;
         }
         self.late_from = None;
+        self.bytes = 0;
         self.state = if committed { State::CompleteCommit } else { State::CompleteAbort };
         self.updated_ms = now.unix_ms;
         Participants { partitions: std::mem::take(&mut self.partitions), groups: std::mem::take(&mut self.groups) }
