@@ -190,11 +190,16 @@ impl Broker {
 
     /// The bytes that are held for clients, but for those of logs: see [`Broker::buffers`].
     pub fn held_bytes(&self) -> usize {
-        self.parking.held_bytes()
-            + self.groups.held_bytes()
+        self.waiting_bytes()
+            + self.groups.offsets_bytes()
             + self.fetch_sessions.held_bytes()
             + self.kept.bytes()
             + self.compacting.as_ref().map_or(0, log::upkeep::Compacting::held_bytes)
+    }
+
+    /// The bytes of requests that wait and of members of groups: nothing of it outlives its client for long.
+    pub fn waiting_bytes(&self) -> usize {
+        self.parking.held_bytes() + self.groups.members_bytes()
     }
 
     /// What clients have made the broker remember, counted from the beginning.

@@ -295,13 +295,13 @@ impl Group {
         self.offsets.retain(|topic, offset| subscribed(topic) || !expired(offset));
     }
 
-    /// What holds between any two requests. Checked in debug builds.
-    /// The bytes of its members and offsets.
-    pub fn held_bytes(&self) -> usize {
+    /// The bytes of its members, those that have not joined yet included.
+    pub fn members_bytes(&self) -> usize {
         let pending = self.pending.values().map(|pending| pending.share.bytes()).sum::<usize>();
-        self.members.iter().map(Member::held_bytes).sum::<usize>() + pending + self.offsets.held_bytes()
+        self.members.iter().map(Member::held_bytes).sum::<usize>() + pending
     }
 
+    /// What holds between any two requests. Checked in debug builds.
     pub fn invariants(&self) {
         if !cfg!(debug_assertions) {
             return;

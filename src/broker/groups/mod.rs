@@ -109,9 +109,14 @@ impl Groups {
         }
     }
 
-    /// The bytes that members have made their groups keep, and of what they have committed.
-    pub fn held_bytes(&self) -> usize {
-        self.iter().map(Group::held_bytes).sum()
+    /// The bytes that members make their groups keep.
+    pub fn members_bytes(&self) -> usize {
+        self.iter().map(Group::members_bytes).sum()
+    }
+
+    /// The bytes of what was committed.
+    pub fn offsets_bytes(&self) -> usize {
+        self.iter().map(|group| group.offsets.held_bytes()).sum()
     }
 
     /// What must hold between two requests.
