@@ -205,6 +205,11 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// Whether something more may be read.
+    pub fn has_room(&self) -> bool {
+        self.room() > 0
+    }
+
     /// The peer sends no more. Requests that are here complete are still served, unless one waits: who has gone away does
     /// not want to know how it ends.
     fn end_of_stream(&mut self) {

@@ -572,11 +572,16 @@ impl<S: System> Reactor<S> {
         }
     }
 
-    /// Lets those go on reading who had to stop because memory was used up, if there is some.
+    /// Lets those go on reading who had to stop because memory was used up, if there is some, or if what they have a right to in
+    /// any case has become free meanwhile.
     fn feed_starved(&mut self) {
-        if self.budget.room() > 0 {
-            self.ready.append(&mut self.starved);
-        }
+        let (connections, ready) = (&self.connections, &mut self.ready);
+        self.starved.retain(|id| {
+            let open = connections.get(id.slot).filter(|connection| connection.id == *id);
+            let has_room = open.is_some_and(Connection::has_room);
+            ready.extend(has_room.then_some(*id));
+            open.is_some() && !has_room
+        });
     }
 
     /// What must hold between two turns.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kafka_rs::wire::ErrorCode;
 use kafka_rs::wire::messages::{
-    create_topics, fetch, join_group, list_offsets, metadata, offset_fetch, produce, sync_group,
+    alter_client_quotas, create_topics, fetch, join_group, list_offsets, metadata, offset_fetch, produce, sync_group,
 };
 use kafka_rs::wire::record_batch::BatchHeader;
 
@@ -18,11 +18,11 @@ const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
 /// A committed read is compared with the model once in so many turns.
 const COMMITTED_READ_TURNS: u64 = 8;
-const READ_COMMITTED: i8 = 1;
+pub const READ_COMMITTED: i8 = 1;
 /// The first version of Fetch that names topics by their ids.
-const FETCH_BY_ID_FROM: i16 = 13;
+pub const FETCH_BY_ID_FROM: i16 = 13;
 /// How a resource of AlterConfigs that is a topic is marked.
-const TOPIC_RESOURCE: i8 = 2;
+pub const TOPIC_RESOURCE: i8 = 2;
 
 macro_rules! sight {
     ($sim:expr) => {
@@ -58,15 +58,35 @@ impl Sim {
         let Answer::CreateTopics(response) = self.ask(7, request) else { unreachable!("it is what was asked") };
         for (result, (partitions, configs)) in response.topics.into_iter().zip(&topics) {
             assert_eq!(result.error_code, ErrorCode::NONE, "{:?}", result.error_message);
-            self.model.topics.push(Topic {
+            let mut topic = Topic {
                 id: result.topic_id,
                 name: result.name,
-                partitions: (0..*partitions).map(|_| Default::default()).collect(),
+                partitions: Vec::new(),
                 since: 0,
                 until: None,
                 retention: Plan::retention(configs),
-            });
+                compacted: Plan::is_compacted(configs),
+            };
+            topic.grow(*partitions);
+            self.model.topics.push(topic);
         }
+    }
+
+    /// A quota for the producers that are called slow.
+    pub fn limit_slow_producers(&mut self, bytes_per_second: f64) {
+        let entity = alter_client_quotas::EntityData {
+            entity_type: "client-id".to_owned(),
+            entity_name: Some("slow".to_owned()),
+        };
+        let op = alter_client_quotas::OpData {
+            key: "producer_byte_rate".to_owned(),
+            value: bytes_per_second,
+            remove: false,
+        };
+        let entry = alter_client_quotas::EntryData { entity: vec![entity], ops: vec![op] };
+        let request = alter_client_quotas::Request { entries: vec![entry], validate_only: false };
+        let Answer::AlterClientQuotas(response) = self.ask(1, request) else { unreachable!("it is what was asked") };
+        assert!(response.entries.iter().all(|entry| !entry.error_code.is_error()), "{response:?}");
     }
 
     /// Tells the model what a request may do, before it is sent.
@@ -93,6 +113,9 @@ impl Sim {
                         let of = |name| if config.name == name { value } else { -1 };
                         let retention = Retention { ms: of("retention.ms"), bytes: of("retention.bytes") };
                         model.alterations.push((id, resource.resource_name.clone(), retention));
+                        if config.name == "internal.segment.bytes" {
+                            model.resized.insert(resource.resource_name.clone());
+                        }
                     }
                 }
             }
@@ -131,7 +154,7 @@ impl Sim {
     pub fn audit(&mut self) -> Result<(), Broken> {
         self.audit_topics()?;
         self.audit_logs()?;
-        if !self.model.commits.is_empty() {
+        if !self.model.commits.is_empty() && self.may_have_changed(moves_offsets) {
             self.audit_offsets()?;
         }
         if self.turn.is_multiple_of(COMMITTED_READ_TURNS) { self.audit_committed_read() } else { Ok(()) }
@@ -171,7 +194,7 @@ impl Sim {
                         _ => false,
                     };
                     ensure!(after == before || asks.any(grows), "{} has {after} partitions", topic.name);
-                    self.model.topics[index].partitions.resize_with(after, Default::default);
+                    self.model.topics[index].grow(after);
                 }
             }
         }
@@ -197,16 +220,11 @@ impl Sim {
         let number =
             |key, default| find(key).and_then(|config| config.value.as_deref()?.parse().ok()).unwrap_or(default);
         let retention = Retention { ms: number("retention.ms", 604_800_000), bytes: number("retention.bytes", -1) };
-        let partitions = (0..shown.partitions.len()).map(|_| Default::default()).collect();
         note!(*self, "{name} {:?} is there", shown.topic_id);
-        self.model.topics.push(Topic {
-            id: shown.topic_id,
-            name,
-            partitions,
-            since: self.turn,
-            until: None,
-            retention,
-        });
+        let (partitions, since) = (Vec::new(), self.turn);
+        let mut topic = Topic { id: shown.topic_id, name, partitions, since, until: None, retention, compacted: false };
+        topic.grow(shown.partitions.len());
+        self.model.topics.push(topic);
         Ok(())
     }
 
@@ -241,7 +259,9 @@ impl Sim {
         let bounds = (data.log_start_offset, data.last_stable_offset, data.high_watermark);
         let bytes = records(&data);
         let sight = sight!(self);
+        let before = self.model.partition(place).map(|partition| partition.start);
         let markers = self.model.look(place, bounds, &bytes, &sight)?;
+        self.counts.deleted += u64::from(before.is_some_and(|before| before < bounds.0));
         self.counts.batches += u64::from(!bytes.is_empty());
         Ok(markers)
     }
@@ -288,35 +308,10 @@ impl Sim {
         self.judge_data(place, offset, (true, u64::MAX), data)?;
         let partition = self.model.partition(place).expect("it is one of them");
         let available = partition.readable(offset, partition.stable, u64::MAX);
-        ensure!(available == 0 || !records(data).is_empty(), "nothing comes of {place:?} from {offset} on");
-        Ok(())
-    }
-
-    /// The whole of every log, when all is over: no transaction is open any more, and everything is as it came.
-    pub fn audit_everything(&mut self) -> Result<(), Broken> {
-        for (place, end) in self.ends() {
-            let partition = self.model.partition(place).expect("it is one of them");
-            let (start, stable) = (partition.start, partition.stable);
-            ensure!(stable == end, "{place:?} is stable up to {stable} only, of {end}");
-            for isolation_level in [0, READ_COMMITTED] {
-                let topic = fetch::FetchTopic {
-                    topic_id: place.0,
-                    partitions: vec![wanted(place.1, start)],
-                    ..Default::default()
-                };
-                let request = fetch::Request { isolation_level, topics: vec![topic], ..Default::default() };
-                let Answer::Fetch(response) = self.ask(FETCH_BY_ID_FROM, request) else {
-                    unreachable!("it is what was asked")
-                };
-                let data = &response.responses[0].partitions[0];
-                self.judge_data(place, start, (isolation_level == READ_COMMITTED, u64::MAX), data)?;
-                let partition = self.model.partition(place).expect("it is one of them");
-                let expect = partition.readable(start, end, u64::MAX);
-                let length = records(data).len();
-                let seen = length == expect || partition.has_gaps();
-                ensure!(seen, "{length} bytes of {place:?} can be read, not {expect}");
-            }
-        }
+        ensure!(
+            available == 0 || partition.compacted || !records(data).is_empty(),
+            "nothing comes of {place:?} from {offset} on"
+        );
         Ok(())
     }
 
@@ -388,6 +383,9 @@ impl Sim {
         let Some(answer) = request.answer.clone() else { return Ok(()) };
         match (&request.ask, &*answer, &request.note) {
             (Ask::Produce(_), Answer::Produce(answer), Note::Batches(batches)) => {
+                let all = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
+                let refused = all.filter(|partition| partition.error_code == ErrorCode::KAFKA_STORAGE_ERROR);
+                self.counts.refused += refused.count() as u64;
                 let partitions = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
                 for (partition, batch) in partitions.zip(batches) {
                     self.judge_produced(partition, *batch)?;
@@ -523,7 +521,7 @@ impl Sim {
 
     /// Compares the answer for one partition with what is stored; gives the number of batches. The request was there in front
     /// of the turn `arrived`.
-    fn judge_data(
+    pub fn judge_data(
         &self,
         place: Place,
         offset: i64,
@@ -545,6 +543,10 @@ impl Sim {
         let bytes = records(data);
         if partition.has_gaps() {
             return Ok(batches(&bytes));
+        }
+        if partition.compacted {
+            let left = partition.judge_compacted(offset, &bytes, false);
+            return left.map(|left| left.batches).map_err(|broken| format!("{place:?}: {broken}"));
         }
         let (next, batches) = partition.judge_read(offset, &bytes)?;
         if !committed {
@@ -634,6 +636,14 @@ impl Sim {
     }
 }
 
+/// Whether a request can change the offsets that groups have committed.
+fn moves_offsets(ask: &Ask) -> bool {
+    matches!(
+        ask,
+        Ask::OffsetCommit(_) | Ask::TxnOffsetCommit(_) | Ask::EndTxn(_) | Ask::InitProducerId(_) | Ask::DeleteTopics(_)
+    )
+}
+
 /// How many batches there are in what was read.
 fn batches(bytes: &[u8]) -> usize {
     let header = BatchHeader::parse(bytes);
@@ -641,7 +651,7 @@ fn batches(bytes: &[u8]) -> usize {
     length.and_then(|length| bytes.get(length..)).map_or(0, |rest| 1 + batches(rest))
 }
 
-fn wanted(partition: i32, fetch_offset: i64) -> fetch::FetchPartition {
+pub fn wanted(partition: i32, fetch_offset: i64) -> fetch::FetchPartition {
     fetch::FetchPartition { partition, fetch_offset, partition_max_bytes: i32::MAX, ..Default::default() }
 }
 

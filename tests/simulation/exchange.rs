@@ -63,6 +63,7 @@ exchanges! {
     TxnOffsetCommit txn_offset_commit;
     CreatePartitions create_partitions;
     IncrementalAlterConfigs incremental_alter_configs;
+    DescribeConfigs describe_configs;
     AlterClientQuotas alter_client_quotas;
     DescribeProducers describe_producers;
     DescribeTransactions describe_transactions;
@@ -92,6 +93,16 @@ impl Ask {
             return Err(format!("{} bytes are left over", reader.left()));
         }
         Ok((correlation_id, answer))
+    }
+}
+
+impl Answer {
+    /// For how long a producer has to be quiet.
+    pub fn throttle_ms(&self) -> i32 {
+        match self {
+            Self::Produce(response) => response.throttle_time_ms,
+            _ => 0,
+        }
     }
 }
 

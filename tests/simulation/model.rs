@@ -4,7 +4,6 @@
 //! to that place, by somebody who was entitled to; what has gone must have been allowed to go.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use kafka_rs::wire::Uuid;
@@ -64,7 +63,9 @@ pub struct Entry {
     pub last: i64,
     pub bytes: Bytes,
     pub timestamp: i64,
+    /// The turn in which it was seen first, and the moment by the steady clock in milliseconds.
     pub turn: u64,
+    pub seen_ms: u64,
     pub producer_id: i64,
     pub transactional: bool,
     pub fate: Fate,
@@ -100,6 +101,8 @@ pub struct Partition {
     pub start: i64,
     pub end: i64,
     pub stable: i64,
+    /// Whether only the last record of each key has to be kept.
+    pub compacted: bool,
     /// Offsets that came and went before anybody looked.
     gaps: Vec<(i64, i64)>,
     open: BTreeMap<i64, i64>,
@@ -118,6 +121,15 @@ pub struct Topic {
     pub until: Option<u64>,
     /// What it was created with.
     pub retention: Retention,
+    pub compacted: bool,
+}
+
+impl Topic {
+    /// There are so many partitions now.
+    pub fn grow(&mut self, count: usize) {
+        let compacted = self.compacted;
+        self.partitions.resize_with(count, || Partition { compacted, ..Partition::default() });
+    }
 }
 
 /// Who may have done what is found: by the requests that have arrived.
@@ -176,7 +188,8 @@ pub struct Group {
 pub struct Model {
     pub topics: Vec<Topic>,
     pub batches: Vec<SentBatch>,
-    by_content: HashMap<u64, Vec<BatchId>>,
+    /// By the checksum of their records.
+    by_content: HashMap<u32, Vec<BatchId>>,
     pub ends: Vec<EndRequest>,
     /// By producer id: the transactional id, once it is known.
     pub transactional: BTreeMap<i64, String>,
@@ -197,16 +210,12 @@ pub struct Model {
     /// DeleteRecords by topic and partition, -1 for the end; changes of a topic's retention.
     pub deletions: Vec<(RequestId, String, i32, i64)>,
     pub alterations: Vec<(RequestId, String, Retention)>,
+    /// Topics whose segments may have several sizes.
+    pub resized: BTreeSet<String>,
     /// Which static member has an id.
     pub instances: BTreeMap<String, String>,
     /// The ids and epochs that were given to new producers.
     pub granted: BTreeSet<(i64, i16)>,
-}
-
-fn content(records: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    records.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Model {
@@ -217,7 +226,7 @@ impl Model {
     /// A batch is about to be sent, once or again.
     pub fn sent(&mut self, batch: SentBatch) -> BatchId {
         let id = self.batches.len();
-        self.by_content.entry(content(&batch.bytes[RECORDS_AT..])).or_default().push(id);
+        self.by_content.entry(crc32c::crc32c(&batch.bytes[RECORDS_AT..])).or_default().push(id);
         self.batches.push(batch);
         id
     }
@@ -304,7 +313,17 @@ impl Model {
         witness: &dyn Witness,
     ) -> Result<Option<Marker>, Broken> {
         let at = format!("{name}-{} offset {}", place.1, header.base_offset);
-        let partition = self.partition(place).expect("it was looked up");
+        let partition = self.partition_mut(place).expect("it was looked up");
+        let is_remade = !header.is_whole() || header.delete_horizon_ms().is_some();
+        if partition.compacted && (header.base_offset > partition.end || is_remade) {
+            // It was compacted in the step in which it came.
+            let next = if is_remade { header.last_offset() + 1 } else { header.base_offset };
+            partition.gaps.push((partition.end, next));
+            partition.end = next;
+            if is_remade {
+                return Ok(None);
+            }
+        }
         ensure!(header.base_offset == partition.end, "{at}: the log ended at {}", partition.end);
         ensure!(crc32c::crc32c(&bytes[CRC_START..]) == header.crc, "{at}: the checksum is wrong");
         let is_marker = header.is_control();
@@ -341,6 +360,7 @@ impl Model {
             last: header.last_offset(),
             timestamp: header.max_timestamp,
             turn: witness.turn(),
+            seen_ms: steady_ms,
             producer_id,
             transactional,
             fate: if transactional { Fate::Undecided } else { Fate::Committed },
@@ -396,7 +416,7 @@ impl Model {
         at: &str,
         witness: &dyn Witness,
     ) -> Result<(), Broken> {
-        let candidates = self.by_content.get(&content(&bytes[RECORDS_AT..])).cloned().unwrap_or_default();
+        let candidates = self.by_content.get(&crc32c::crc32c(&bytes[RECORDS_AT..])).cloned().unwrap_or_default();
         let matches = |id: &BatchId| is_stored(&self.batches[*id], header, bytes);
         let id = candidates.into_iter().find(matches).ok_or(format!("{at}: nobody has sent this: {header:?}"))?;
         let name = self.topic(place.0).map(|topic| topic.name.as_str()).unwrap_or_default();
@@ -452,7 +472,11 @@ impl Model {
             let behind = partition.entries.iter().filter(|other| other.base > entry.base);
             behind.map(|other| other.bytes.len() as i64).sum()
         };
-        for entry in partition.entries.iter().filter(|entry| entry.last >= before.max(asked) && entry.last < start) {
+        let gone = partition.entries.iter().filter(|entry| entry.last >= before.max(asked) && entry.last < start);
+        let left = if partition.compacted { Some(partition.kept()?) } else { None };
+        let was_there =
+            |entry: &&Entry| left.as_ref().is_none_or(|left| left.range(entry.base..=entry.last).next().is_some());
+        for entry in gone.filter(was_there) {
             let too_old = |retention: &Retention| {
                 retention.ms >= 0 && witness.latest_ms().saturating_sub(entry.timestamp) > retention.ms
             };
@@ -595,6 +619,11 @@ impl Partition {
     /// Whether nobody has seen a part of the log.
     pub fn has_gaps(&self) -> bool {
         !self.gaps.is_empty()
+    }
+
+    /// Whether it is known what can be read, byte for byte.
+    pub fn is_exact(&self) -> bool {
+        !self.compacted && !self.has_gaps()
     }
 
     fn judge_sequence(

@@ -281,6 +281,11 @@ impl Network {
         link.slot.is_some() && link.wants_writable && room && link.writable.is_none() && !link.reset
     }
 
+    /// Whether answers wait to be written.
+    pub fn has_queued(&self, id: LinkId) -> bool {
+        self.links[id].wants_writable
+    }
+
     /// Whether the broker waits to be told that it can write, or will learn that the connection is broken.
     pub fn is_blocked(&self, id: LinkId) -> bool {
         let link = &self.links[id];

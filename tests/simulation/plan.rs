@@ -7,7 +7,7 @@ use crate::model::Retention;
 use crate::network::Faults;
 
 /// What every connection may have waiting in any case: a small request.
-const SMALL_REQUEST_BYTES: usize = 64 << 10;
+pub const SMALL_REQUEST_BYTES: usize = 64 << 10;
 /// More than any answer in a run takes.
 const ANSWER_BYTES: usize = 64 << 10;
 
@@ -21,6 +21,7 @@ pub struct Crowd {
     pub members: usize,
     pub admins: usize,
     pub rude: usize,
+    pub slow: usize,
 }
 
 /// A topic that there is from the beginning: its partitions, and what is set for it.
@@ -33,6 +34,8 @@ pub struct Plan {
     pub crowd: Crowd,
     pub topics: Vec<TopicPlan>,
     pub memory_bytes: usize,
+    /// What those may write who are called slow.
+    pub slow_bytes_per_second: Option<f64>,
     /// The longest pause between two steps in which nothing happens.
     pace_ms: u64,
     /// How often the wall clock is set, and by how much at most.
@@ -92,34 +95,41 @@ impl Plan {
         choose("group.initial.rebalance.delay.ms", &["", "", "500"]);
         choose("group.max.size", &["", "", "", "2"]);
         choose("log.retention.check.interval.ms", &["", "500", "3000"]);
+        choose("log.cleaner.backoff.ms", &["", "50", "1000"]);
         choose("producer.id.expiration.ms", &["", "", "", "2000"]);
         choose("producer.id.expiration.check.interval.ms", &["", "1000"]);
         choose("max.incremental.fetch.session.cache.slots", &["", "", "1"]);
         let queued_bytes = dice.pick(&[1, 300, 20_000, 1 << 20]);
         properties.push(("socket.response.queued.max.bytes", queued_bytes.to_string()));
-        let memory_bytes = if dice.chance(150) { dice.pick(&[40_000, 150_000, 400_000]) } else { 1 << 30 };
+        let memory_bytes = if dice.chance(200) { dice.pick(&[40_000, 150_000, 400_000]) } else { 1 << 30 };
         let steps = dice.between(150, 450);
+        let slow_bytes_per_second = dice.chance(150).then(|| dice.pick(&[20.0, 1_000.0, 20_000.0]));
+        let is_short = memory_bytes < 1 << 30;
+        let slow = if slow_bytes_per_second.is_some() { dice.between(1, 2) } else { 0 };
         Self {
             faults,
             steps,
-            crowd: Self::crowd(dice),
+            crowd: Crowd { slow, ..Self::crowd(dice, is_short) },
             topics: (0..dice.between(1, 3)).map(|_| Self::topic(dice)).collect(),
             memory_bytes,
+            slow_bytes_per_second,
             pace_ms: dice.pick(&[1, 10, 100, 1_000]),
             skips: rate(dice, &[5, 50]),
             skip_ms_max: dice.pick(&[1_000, 100_000, 3_000_000]),
             transaction_ms: dice.pick(&[400, 5_000, 60_000]),
-            stop_step: dice.chance(200).then(|| dice.below(steps)),
+            stop_step: dice.chance(200).then(|| dice.between(steps / 4, steps - 1)),
             hang_ups: rate(dice, &[5, 20, 60]),
             deaths: rate(dice, &[5, 20]),
-            value_bytes: dice.pick(&[10, 200, 3_000]),
+            value_bytes: if is_short { 5_000 } else { dice.pick(&[10, 200, 3_000]) },
             properties,
             queued_bytes,
         }
     }
 
-    fn crowd(dice: &mut Dice) -> Crowd {
-        let mut crowd = Crowd { consumers: dice.below(3), ..Crowd::default() };
+    /// Where memory is short, there is somebody who takes it.
+    fn crowd(dice: &mut Dice, is_short: bool) -> Crowd {
+        let takers = usize::from(is_short);
+        let mut crowd = Crowd { consumers: dice.below(3), rude: takers, plain: takers, ..Crowd::default() };
         for _ in 0..dice.between(1, 6) {
             match dice.below(12) {
                 0 | 1 => crowd.plain += 1,
@@ -130,6 +140,9 @@ impl Plan {
                 10 => crowd.admins = 1,
                 _ => crowd.rude += 1,
             }
+        }
+        if crowd.plain + crowd.idempotent + crowd.transactional == 0 {
+            crowd.plain = 1;
         }
         crowd
     }
@@ -147,6 +160,13 @@ impl Plan {
         choose("retention.ms", &["", "", "", "1000"]);
         choose("retention.bytes", &["", "", "", "1500"]);
         choose("message.timestamp.type", &["", "", "", "LogAppendTime"]);
+        if dice.chance(300) {
+            configs.push(("cleanup.policy", dice.pick(&["compact", "compact", "compact,delete"]).to_owned()));
+            configs.push(("min.cleanable.dirty.ratio", dice.pick(&["0.01", "0.5"]).to_owned()));
+            configs.push(("delete.retention.ms", dice.pick(&["0", "1000", "86400000"]).to_owned()));
+            configs.retain(|(name, _)| *name != "internal.segment.bytes");
+            configs.push(("internal.segment.bytes", dice.pick(&["200", "1000", "4000"]).to_owned()));
+        }
         (dice.between(1, 3), configs)
     }
 
@@ -187,6 +207,10 @@ impl Plan {
     /// Markers are written however little room there is.
     pub fn marker_bytes(&self) -> usize {
         100 * self.steps
+    }
+
+    pub fn is_compacted(configs: &[(&'static str, String)]) -> bool {
+        configs.iter().any(|(name, value)| *name == "cleanup.policy" && value.starts_with("compact"))
     }
 
     pub fn retention(configs: &[(&'static str, String)]) -> Retention {

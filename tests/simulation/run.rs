@@ -59,7 +59,8 @@ fn settle(sim: &mut Sim) -> Result<(), Broken> {
     ensure!(left.is_empty(), "never answered: {left:?}");
     ensure!(sim.is_open(), "somebody knocks, there is room, and nobody opens");
     check_groups(sim)?;
-    sim.audit_everything()
+    sim.audit_everything()?;
+    sim.audit_relief()
 }
 
 /// Goes on until nothing moves.

@@ -13,6 +13,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ use crate::dice::Dice;
 use crate::exchange::{Answer, Ask};
 use crate::model::{BatchId, Broken, CommitId, Model, Place, RequestId, Witness, ensure};
 use crate::network::{Event, LinkId, Network, Shared, Wire};
-use crate::plan::Plan;
+use crate::plan::{Plan, SMALL_REQUEST_BYTES};
 
 /// How many bytes the length in front of a frame takes.
 const LENGTH_BYTES: usize = 4;
@@ -35,6 +36,8 @@ const LENGTH_BYTES: usize = 4;
 const START_MS: i64 = 1_700_000_000_000;
 /// A request that lies in the broker's socket is taken up within so many turns.
 const TURNS_MAX: u64 = 3;
+/// Everything is looked at once in so many turns, also when nothing seems to have happened.
+const AUDIT_TURNS: u64 = 8;
 
 /// What the model has to know of a request besides its bytes.
 #[derive(Debug)]
@@ -79,14 +82,34 @@ pub struct Request {
     pub answered: Option<u64>,
 }
 
+/// How a connection stood when the turn began, and what it has had of the turn.
+#[derive(Debug, Default, Clone, Copy)]
+struct Share {
+    /// How many bytes had been read and written by then, and whether answers waited to be written.
+    read: usize,
+    written: usize,
+    had_queued: bool,
+    /// The answers that were written since.
+    answers: usize,
+}
+
 /// What is known of a connection besides its bytes.
 #[derive(Debug, Default)]
 struct Side {
     /// The requests that have no answer yet, in order.
     unanswered: VecDeque<RequestId>,
     tapped: usize,
-    /// The broker may have reasons not to serve it: it has sent something bad, or has used up a quota.
+    /// Where the last request ends that was served.
+    served: usize,
+    /// It has sent requests that want no answer.
+    is_silent: bool,
+    /// The broker may have reasons not to serve it: it has sent something bad.
     excused: bool,
+    /// It has used up a quota: before this moment nobody needs to serve it.
+    muted_until: Option<Instant>,
+    share: Share,
+    /// The last turn in which anything moved, or nothing had to.
+    moved: u64,
 }
 
 /// A client's connection, which it dials again when it is lost.
@@ -123,6 +146,13 @@ pub struct Counts {
     pub turns: u64,
     pub batches: u64,
     pub connections: u64,
+    /// Batches for which there was no memory.
+    pub refused: u64,
+    /// How often a log has lost its beginning, and how many records were compacted away.
+    pub deleted: u64,
+    pub compacted: u64,
+    /// How often a client had to be quiet.
+    pub muted: u64,
     /// Follows from every byte of every answer.
     pub digest: u64,
 }
@@ -134,6 +164,10 @@ impl Counts {
         self.turns += other.turns;
         self.batches += other.batches;
         self.connections += other.connections;
+        self.refused += other.refused;
+        self.deleted += other.deleted;
+        self.compacted += other.compacted;
+        self.muted += other.muted;
     }
 
     fn digest(&mut self, frame: &[u8]) {
@@ -157,8 +191,12 @@ pub struct Sim {
     budget: Budget,
     start: Instant,
     pub(crate) turn: u64,
+    /// The latest and the earliest that the wall clock has ever shown.
     latest_ms: i64,
+    earliest_ms: i64,
     asleep: bool,
+    /// Whether something was due in this turn for the broker.
+    is_due: bool,
     pub(crate) stop_at: Option<Instant>,
     /// Requests that may create, delete or grow topics, and are not answered yet.
     pub(crate) topic_changes: Vec<RequestId>,
@@ -170,11 +208,16 @@ macro_rules! note {
     ($sim:expr, $($message:tt)+) => {
         if $sim.tracing {
             let sim = &$sim;
-            println!("[{:>6} {:>9}] {}", sim.turn, sim.elapsed_ms(), format!($($message)+));
+            $crate::sim::show(&format!("[{:>6} {:>9}] {}", sim.turn, sim.elapsed_ms(), format!($($message)+)));
         }
     };
 }
 pub(crate) use note;
+
+/// Prints a line, to whoever still reads.
+pub fn show(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
 
 impl Sim {
     pub fn new(seed: u64, tracing: bool) -> Self {
@@ -202,13 +245,18 @@ impl Sim {
             start,
             turn: 0,
             latest_ms: START_MS,
+            earliest_ms: START_MS,
             asleep: false,
+            is_due: true,
             stop_at: None,
             topic_changes: Vec::new(),
             newborn: Crew::new(),
         };
         note!(sim, "seed {seed}: {:?}", sim.plan);
         sim.create_topics();
+        if let Some(rate) = sim.plan.slow_bytes_per_second {
+            sim.limit_slow_producers(rate);
+        }
         sim
     }
 
@@ -237,6 +285,7 @@ impl Sim {
         self.before_send(id, &ask);
         let wants_answer = !matches!(&ask, Ask::Produce(request) if request.acks == 0);
         self.sides[link].excused |= !wants_answer;
+        self.sides[link].is_silent |= !wants_answer;
         self.sides[link].unanswered.push_back(id);
         channel.waiting.push_back(id);
         let (answer, answered) = (None, None);
@@ -270,7 +319,7 @@ impl Sim {
     pub fn connect(&mut self, channel: &mut Channel) -> LinkId {
         *channel.link.get_or_insert_with(|| {
             self.counts.connections += 1;
-            self.sides.push(Side { excused: channel.client_id.starts_with("slow"), ..Side::default() });
+            self.sides.push(Side::default());
             self.net.borrow_mut().connect(channel.address)
         })
     }
@@ -355,6 +404,7 @@ impl Sim {
             note!(*self, "the wall clock skips by {skip} ms");
         }
         self.latest_ms = self.latest_ms.max(self.now.unix_ms);
+        self.earliest_ms = self.earliest_ms.min(self.now.unix_ms);
         self.net.borrow_mut().clock = self.now.instant;
         self.model.steady_ms = self.elapsed_ms();
     }
@@ -362,6 +412,7 @@ impl Sim {
     pub fn run_turn(&mut self) -> Result<(), Broken> {
         self.turn += 1;
         self.counts.turns += 1;
+        self.is_due = self.reactor.broker().next_deadline().is_some_and(|deadline| deadline <= self.now.instant);
         self.reactor.turn(self.now);
         self.check()
     }
@@ -378,11 +429,30 @@ impl Sim {
     fn check(&mut self) -> Result<(), Broken> {
         self.reactor.invariants();
         self.asleep = self.reactor.timeout(self.now.instant).is_none_or(|left| !left.is_zero());
+        let audits = self.may_have_changed(|ask| !only_asks(ask));
         self.mark_ready();
-        self.audit()?;
+        if audits {
+            self.audit()?;
+        }
         self.tap()?;
+        self.check_shares()?;
         self.check_budget()?;
         if self.asleep && !self.is_stopping() { self.check_forgotten() } else { Ok(()) }
+    }
+
+    /// Whether the turn may have changed something: something was due, or a request is here that `changes` it. One that has been
+    /// served just now counts too, since its answer is looked at later.
+    pub(crate) fn may_have_changed(&self, changes: impl Fn(&Ask) -> bool) -> bool {
+        if self.is_due || self.turn.is_multiple_of(AUDIT_TURNS) {
+            return true;
+        }
+        let net = self.net.borrow();
+        net.live().into_iter().any(|link| {
+            let side = &self.sides[link];
+            let requests = side.unanswered.iter().map(|id| &self.requests[*id]);
+            let mut here = requests.take_while(|request| request.end <= net.read(link));
+            side.is_silent || here.any(|request| changes(&request.ask))
+        })
     }
 
     /// Notes which requests the broker could take up by now.
@@ -410,6 +480,7 @@ impl Sim {
                 if !(silent && arrived) {
                     break;
                 }
+                side.served = request.end;
                 side.unanswered.pop_front();
             }
         }
@@ -443,6 +514,7 @@ impl Sim {
         };
         let answer_end = side.tapped;
         let request = &mut self.requests[id];
+        side.served = request.end;
         ensure!(request.end <= self.net.borrow().read(link), "{id} is answered before it has arrived");
         let (correlation_id, answer) = request
             .ask
@@ -454,6 +526,13 @@ impl Sim {
             correlation_id ^ 0x5a00_0000
         );
         note!(*self, "link {link} answers {id}: {answer:?}");
+        let muted_ms = u64::try_from(answer.throttle_ms()).unwrap_or(0);
+        let side = &mut self.sides[link];
+        side.share.answers += 1;
+        if muted_ms > 0 {
+            self.counts.muted += 1;
+            side.muted_until = side.muted_until.max(Some(self.now.instant + Duration::from_millis(muted_ms)));
+        }
         let request = &mut self.requests[id];
         let arrived = request.arrived.unwrap_or(self.turn);
         request.answer = Some(Rc::new(answer));
@@ -462,13 +541,61 @@ impl Sim {
         self.judge_answer(id, arrived).map_err(|broken| format!("{id}: {broken}"))
     }
 
+    /// No connection gets more of a turn than its share, however much it wants, and none waits for its own.
+    fn check_shares(&mut self) -> Result<(), Broken> {
+        let config = self.reactor.broker().config();
+        let limit = |value: i32| usize::try_from(value).expect("a positive limit");
+        let (bytes_max, requests_max) = (limit(config.turn_max_bytes), limit(config.turn_max_requests));
+        let stopping = self.is_stopping();
+        let links = self.net.borrow().live();
+        for link in links {
+            let may_wait = self.is_muted(link) || self.is_starved(link);
+            let (net, side) = (self.net.borrow(), &mut self.sides[link]);
+            let (read, written) = (net.read(link), net.written(link).len());
+            let (before, answers) = (side.share, side.share.answers);
+            side.share = Share { read, written, answers: 0, had_queued: net.has_queued(link) };
+            if stopping {
+                continue;
+            }
+            ensure!(read - before.read <= bytes_max, "{} bytes of link {link} were read at once", read - before.read);
+            // A request that has waited comes on top of those that were served.
+            let fair = before.had_queued || answers <= requests_max + 1;
+            ensure!(fair, "{answers} requests of link {link} were served at once");
+            let moves = read > before.read || written > before.written || answers > 0;
+            let excused = side.excused || may_wait || net.is_blocked(link) || net.is_gone(link) || net.is_shut(link);
+            let front = side.unanswered.front().map(|id| &self.requests[*id]);
+            let Some(ready) = front.filter(|front| !can_wait(&front.ask)).and_then(|front| front.ready) else {
+                side.moved = self.turn;
+                continue;
+            };
+            if moves || excused {
+                side.moved = self.turn;
+            }
+            let since = self.turn - side.moved.max(ready);
+            ensure!(since <= TURNS_MAX, "link {link} waits for {since} turns while others are served");
+        }
+        Ok(())
+    }
+
+    /// Whether a connection has so much waiting that it may be left alone when memory is used up.
+    fn is_starved(&self, link: LinkId) -> bool {
+        let waiting = self.net.borrow().read(link) - self.sides[link].served;
+        self.plan.is_short_of_memory() && waiting >= SMALL_REQUEST_BYTES
+    }
+
+    /// Whether a connection's client has used up its quota.
+    pub(crate) fn is_muted(&self, link: LinkId) -> bool {
+        self.sides[link].muted_until.is_some_and(|until| self.now.instant < until)
+    }
+
     /// Nobody who could go on is left behind while the loop sleeps.
     fn check_forgotten(&mut self) -> Result<(), Broken> {
         let links = self.net.borrow().live();
         for link in links {
             let side = &self.sides[link];
             let net = self.net.borrow();
-            if side.excused || net.is_gone(link) || net.is_shut(link) || self.plan.is_short_of_memory() {
+            let excused = side.excused || self.is_muted(link) || self.is_starved(link);
+            if excused || net.is_gone(link) || net.is_shut(link) {
                 continue;
             }
             ensure!(!net.is_write_forgotten(link), "link {link} takes bytes, but nobody writes");
@@ -504,7 +631,7 @@ impl Sim {
         let mut bytes = 0;
         for (place, offset, limit) in &note.wanted {
             let Some(partition) = self.model.partition(*place) else { return false };
-            if self.model.topic(place.0).is_some_and(|topic| topic.until.is_some()) || partition.has_gaps() {
+            if self.model.topic(place.0).is_some_and(|topic| topic.until.is_some()) || !partition.is_exact() {
                 return false;
             }
             if !(partition.start..=partition.end).contains(offset) {
@@ -575,7 +702,9 @@ impl Sim {
     /// The requests on accepted connections that have no answer.
     pub fn unanswered(&self) -> Vec<(RequestId, &Request)> {
         let net = self.net.borrow();
-        let served = |link: &LinkId| !self.sides[*link].excused && net.is_accepted(*link) && !net.is_shut(*link);
+        let served = |link: &LinkId| {
+            !self.sides[*link].excused && !self.is_muted(*link) && net.is_accepted(*link) && !net.is_shut(*link)
+        };
         let links = net.live().into_iter().filter(served);
         links.flat_map(|link| &self.sides[link].unanswered).map(|id| (*id, &self.requests[*id])).collect()
     }
@@ -597,6 +726,29 @@ impl Sim {
     pub fn latest(&self) -> i64 {
         self.latest_ms
     }
+
+    /// Whether a batch was ever too far ahead of the broker's clock to be taken.
+    pub fn was_from_the_future(&self, batch: BatchId) -> bool {
+        let ahead_max_ms = self.reactor.broker().config().log_message_timestamp_after_max_ms;
+        self.model.batches[batch].header.max_timestamp > self.earliest_ms.saturating_add(ahead_max_ms)
+    }
+}
+
+/// Whether a request changes nothing that the audit looks at.
+fn only_asks(ask: &Ask) -> bool {
+    can_wait(ask)
+        || matches!(
+            ask,
+            Ask::ApiVersions(_)
+                | Ask::Metadata(_)
+                | Ask::FindCoordinator(_)
+                | Ask::Heartbeat(_)
+                | Ask::ListOffsets(_)
+                | Ask::OffsetFetch(_)
+                | Ask::DescribeGroups(_)
+                | Ask::DescribeProducers(_)
+                | Ask::DescribeTransactions(_)
+        )
 }
 
 fn can_wait(ask: &Ask) -> bool {

@@ -21,15 +21,15 @@ use crate::network::{Event, Faults, LinkId, Network, Shared, Wire};
 use crate::records::Batch;
 
 const UNIX_MS: i64 = 1_700_000_000_000;
-const LENGTH_BYTES: usize = 4;
+pub const LENGTH_BYTES: usize = 4;
+pub const NO_LIMIT: usize = 1 << 30;
 /// What a committed offset takes at most; a member takes more.
 const COMMITTED_BYTES: usize = 256;
-const NO_LIMIT: usize = 1 << 30;
 /// Longer than anything that a client may keep the broker waiting with.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A broker with one client, whose bytes come when the test says.
-struct Stage {
+pub struct Stage {
     net: Shared,
     reactor: Reactor<Wire>,
     budget: Budget,
@@ -40,11 +40,16 @@ struct Stage {
 impl Stage {
     /// The client takes at most `room` bytes at once.
     fn new(room: usize) -> Self {
+        Self::with(room, Config::default(), NO_LIMIT)
+    }
+
+    /// With a configuration, and so much memory.
+    pub fn with(room: usize, config: Config, memory: usize) -> Self {
         let now = Now { instant: Instant::now(), unix_ms: UNIX_MS };
         let faults = Faults { room, ..Faults::default() };
         let net = Rc::new(RefCell::new(Network::new(faults, Dice::new(1), now.instant)));
-        let budget = Budget::new(NO_LIMIT);
-        let reactor = Reactor::new(Wire(Rc::clone(&net)), Config::default(), budget.clone(), 1, now);
+        let budget = Budget::new(memory);
+        let reactor = Reactor::new(Wire(Rc::clone(&net)), config, budget.clone(), 1, now);
         let link = net.borrow_mut().connect(1);
         let mut stage = Self { net, reactor, budget, now, link };
         stage.settle();
@@ -71,12 +76,18 @@ impl Stage {
         }
     }
 
-    fn send(&mut self, bytes: &[u8]) {
+    /// From now on it is another client who sends.
+    pub fn change_client(&mut self) {
+        self.link = self.net.borrow_mut().connect(1);
+        self.settle();
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
         self.net.borrow_mut().send(self.link, bytes);
         self.settle();
     }
 
-    fn written(&self) -> Vec<u8> {
+    pub fn written(&self) -> Vec<u8> {
         self.net.borrow().written(self.link).to_vec()
     }
 

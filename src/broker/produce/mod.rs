@@ -76,6 +76,11 @@ impl From<Unreadable> for Refusal {
 }
 
 impl Refusal {
+    /// What Kafka answers when its disk is full; clients try again.
+    fn no_memory() -> Self {
+        Self::new(ErrorCode::KAFKA_STORAGE_ERROR, "memory.max.bytes is used up")
+    }
+
     fn new(code: ErrorCode, reason: impl Into<String>) -> Self {
         Self { reason: Some(reason.into()), ..Self::from(code) }
     }
@@ -201,8 +206,7 @@ fn to_partition(
     if !has_room(broker)? {
         upkeep::relieve(broker, call.now);
         if !has_room(broker)? {
-            // What Kafka answers when its disk is full; clients try again.
-            return Err(Refusal::new(ErrorCode::KAFKA_STORAGE_ERROR, "memory.max.bytes is used up"));
+            return Err(Refusal::no_memory());
         }
     }
     let topic = broker.topics.get_mut(name).ok_or(unknown)?;

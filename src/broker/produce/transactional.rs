@@ -50,6 +50,8 @@ pub(super) fn join(broker: &mut Broker, call: &Call, request: &Request) -> Resul
 fn refusal(error: ErrorCode) -> Refusal {
     match error {
         ErrorCode::INVALID_TXN_STATE => Refusal::told(error, "Partition was not added to the transaction"),
+        // The coordinator has no memory for one partition more: a Produce says so in its own way.
+        ErrorCode::COORDINATOR_NOT_AVAILABLE => Refusal::no_memory(),
         error => error.into(),
     }
 }

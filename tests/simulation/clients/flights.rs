@@ -139,9 +139,10 @@ impl Flights {
                     let topic = &sim.model.batches[batch].topic;
                     let replaced = sim.model.topics.iter().filter(|other| other.name == *topic).count() > 1;
                     let forgotten = sim.model.may_have_forgotten(id, place, latest_ms);
-                    // A batch that was put off may have been overtaken by the first one that got in.
-                    let overtaken = sim.plan.is_short_of_memory();
-                    let excused = overtaken || replaced || forgotten;
+                    // A batch that was refused at first, in an answer that was lost, may have been overtaken by the next one.
+                    let was_too_large = sim.model.resized.contains(topic);
+                    let was_refused = sim.plan.is_short_of_memory() || sim.was_from_the_future(batch) || was_too_large;
+                    let excused = was_refused || replaced || forgotten;
                     ensure!(excused, "batch {batch} is out of order, but it was sent in order");
                     return Ok(Landing::Failed(error));
                 }

@@ -190,10 +190,12 @@ impl Member {
         }
         let ((topic, partition), offset) = read[sim.dice.below(read.len())].clone();
         let number = sim.model.commits.len();
+        // Rarely, what was read in the generation before is committed too late.
+        let generation = self.generation - i32::from(self.generation > 1 && sim.dice.chance(40));
         sim.model.commits.push(Commit {
             request: sim.requests.len(),
             group: GROUP.to_owned(),
-            generation: self.generation,
+            generation,
             topic: topic.clone(),
             partition,
             offset,
@@ -209,7 +211,7 @@ impl Member {
         };
         let request = offset_commit::Request {
             group_id: GROUP.to_owned(),
-            generation_id_or_member_epoch: self.generation,
+            generation_id_or_member_epoch: generation,
             member_id: self.id.clone(),
             group_instance_id: self.instance_id.clone(),
             topics: vec![OffsetCommitRequestTopic { name: topic, partitions: vec![committed], ..Default::default() }],

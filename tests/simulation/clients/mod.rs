@@ -9,8 +9,9 @@ mod plain;
 mod rude;
 mod transactional;
 
+use crate::compacted::KEY_START;
 use crate::model::{BatchId, Broken, Place, SentBatch};
-use crate::records::{self, Batch};
+use crate::records::{self, Batch, Record};
 use crate::sim::{Channel, Sim};
 use kafka_rs::wire::messages::produce;
 use kafka_rs::wire::record_batch::BatchHeader;
@@ -49,6 +50,9 @@ pub fn crew(sim: &mut Sim) -> Crew {
     for index in 0..crowd.rude {
         crew.push(Box::new(rude::Rude::new(sim, index)));
     }
+    for _ in 0..crowd.slow {
+        crew.push(Box::new(rude::Rude::slow(sim)));
+    }
     crew
 }
 
@@ -69,6 +73,9 @@ fn any_place(sim: &mut Sim) -> Option<(Place, String)> {
     Some((place, name))
 }
 
+/// How many keys there are.
+const KEYS: usize = 6;
+
 /// Who writes a batch: id, epoch and the sequence of its first record.
 type Writer = (i64, i16, i32);
 
@@ -76,16 +83,28 @@ type Writer = (i64, i16, i32);
 fn new_batch(sim: &mut Sim, topic: &str, partition: i32, writer: Option<Writer>, transactional: bool) -> BatchId {
     let number = sim.model.batches.len();
     let count = sim.dice.between(1, 3);
-    let values: Vec<String> = (0..count)
-        .map(|index| {
-            let padding = sim.dice.below(sim.plan.value_bytes);
-            format!("{number}.{index} {}", "v".repeat(padding))
-        })
-        .collect();
+    let mut record = |index: usize| {
+        let padding = sim.dice.below(sim.plan.value_bytes);
+        // The first one tells the batch from all others; a later one may delete its key.
+        let deletes = index > 0 && sim.dice.chance(100);
+        Record {
+            offset_delta: index as i64,
+            key: Some([KEY_START, &[b'0' + sim.dice.below(KEYS) as u8]].concat()),
+            value: (!deletes).then(|| format!("{number}.{index} {}", "v".repeat(padding)).into_bytes()),
+            ..Record::default()
+        }
+    };
+    let records: Vec<_> = (0..count).map(|index| record(index).encode()).collect();
     // A client's clock is not the broker's.
     let time = sim.now.unix_ms - sim.dice.below(500) as i64;
-    let timed: Vec<_> = values.iter().map(|value| (time, value.as_str())).collect();
-    let mut batch = Batch::at(&timed);
+    let mut batch = Batch {
+        base_timestamp: time,
+        max_timestamp: time,
+        last_offset_delta: count as i32 - 1,
+        count: count as i32,
+        records: records.concat(),
+        ..Batch::of_records(&[])
+    };
     if sim.dice.chance(50) {
         batch = compressed(batch);
     }

@@ -10,6 +10,8 @@ use crate::sim::{Channel, Note, Received, Sim};
 
 /// How many requests of its own a producer may have under way that does not care.
 const PIPELINED_MAX: usize = 6;
+/// How many there may be where memory is short, so that they do not fit into it.
+const GREEDY_MAX: usize = 30;
 
 /// Sends batches and forgets them, or sends them again when it has no answer: then they may be there twice.
 pub struct Plain {
@@ -61,9 +63,13 @@ impl Actor for Plain {
                 }
             }
         }
-        if self.under_way < PIPELINED_MAX {
-            self.lost = self.lost.saturating_sub(1);
-            self.produce(sim);
+        let (most, at_once) =
+            if sim.plan.is_short_of_memory() { (GREEDY_MAX, sim.dice.between(1, 4)) } else { (PIPELINED_MAX, 1) };
+        for _ in 0..at_once {
+            if self.under_way < most {
+                self.lost = self.lost.saturating_sub(1);
+                self.produce(sim);
+            }
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ enum Habit {
     Knocks,
     /// It begins requests and does not end them.
     Hesitates,
+    /// It begins large ones, for which memory is taken.
+    Hoards,
     /// It sends what is no request.
     Babbles,
     /// It asks and asks, and does not read the answers.
@@ -36,11 +38,19 @@ const NOISE: [&[u8]; 6] = [
     &[0, 0, 0, 2, 0, 1],
 ];
 
+/// How a request of a million bytes begins, and how much of it comes at most.
+const LENGTH: [u8; 4] = [0, 0x0f, 0x42, 0x40];
+const HOARD_BYTES: usize = 60_000;
+
 impl Rude {
     pub fn new(sim: &mut Sim, index: usize) -> Self {
-        let habit = sim.dice.pick(&[Habit::Knocks, Habit::Hesitates, Habit::Babbles, Habit::Floods, Habit::Overdraws]);
-        let name = if matches!(habit, Habit::Overdraws) { "slow".to_owned() } else { format!("rude-{index}") };
-        Self { channel: channel(sim, name), habit }
+        let habit = sim.dice.pick(&[Habit::Knocks, Habit::Hesitates, Habit::Hoards, Habit::Babbles, Habit::Floods]);
+        Self { channel: channel(sim, format!("rude-{index}")), habit }
+    }
+
+    /// One of those for whom there is a quota.
+    pub fn slow(sim: &mut Sim) -> Self {
+        Self { channel: channel(sim, "slow"), habit: Habit::Overdraws }
     }
 }
 
@@ -58,6 +68,16 @@ impl Actor for Rude {
                 let count = sim.dice.between(1, 7);
                 sim.send_raw(&mut self.channel, &[0, 0, 0x10, 0, 0, 0, 0][..count]);
                 if sim.dice.chance(200) {
+                    sim.hang_up(&mut self.channel);
+                }
+            }
+            Habit::Hoards => {
+                if self.channel.link.is_none() {
+                    let mut bytes = vec![0; sim.dice.between(1_000, HOARD_BYTES)];
+                    bytes[..LENGTH.len()].copy_from_slice(&LENGTH);
+                    sim.send_raw(&mut self.channel, &bytes);
+                }
+                if sim.dice.chance(50) {
                     sim.hang_up(&mut self.channel);
                 }
             }

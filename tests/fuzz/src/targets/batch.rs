@@ -17,9 +17,9 @@ use super::memory;
 use crate::driver::{Connection, Driver};
 use crate::records::{Batch, FIRST_TIMESTAMP, HEADER_BYTES, Record, SNAPPY};
 
-/// What one request may take at most, however little it is: a batch is looked into up to 128 MiB, and may have to be
-/// compressed again.
-const PEAK_BYTES_MAX: usize = 400 << 20;
+/// What one request may take at most, however little it is: batches are looked into up to 64 MiB, in memory that grows by being
+/// copied, and may have to be compressed again.
+const PEAK_BYTES_MAX: usize = 256 << 20;
 /// Inputs of more steps find nothing that others do not.
 const STEPS_MAX: usize = 24;
 
