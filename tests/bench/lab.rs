@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use kafka_rs::wire::ErrorCode;
-use kafka_rs::wire::messages::{create_topics, delete_topics, metadata};
+use kafka_rs::wire::messages::{create_partitions, create_topics, delete_topics, metadata};
 
 use crate::frames::{Answerer, Produce};
 use crate::load::{Client, Requests};
@@ -42,6 +42,9 @@ pub struct Lab {
 pub const STEADY_BROKER: &[(&str, &str)] =
     &[("log.retention.check.interval.ms", "20"), ("log.initial.task.delay.ms", "1")];
 pub const STEADY_TOPIC: &[(&str, &str)] = &[("segment.bytes", "16777216"), ("retention.bytes", "67108864")];
+
+/// Apache Kafka and Kafka-RS refuse a request that creates about twice as many partitions.
+const CREATED_AT_ONCE_MAX: i32 = 5_000;
 
 impl Lab {
     pub fn new(extent: Extent) -> Outcome<Self> {
@@ -176,9 +179,11 @@ pub fn create_topic(address: SocketAddr, name: &str, partitions: i32, configs: &
         name: (*name).to_owned(),
         value: Some((*value).to_owned()),
     };
+    // One request may not create more; the others are added.
+    let at_first = partitions.min(CREATED_AT_ONCE_MAX);
     let topic = create_topics::CreatableTopic {
         name: name.to_owned(),
-        num_partitions: partitions,
+        num_partitions: at_first,
         replication_factor: 1,
         configs: configs.iter().map(config).collect(),
         ..Default::default()
@@ -188,6 +193,15 @@ pub fn create_topic(address: SocketAddr, name: &str, partitions: i32, configs: &
     let created = socket.ask(5, &request);
     if let Some(refused) = created.topics.iter().find(|topic| topic.error_code != ErrorCode::NONE) {
         return Err(format!("cannot create {name}: {:?}", refused.error_message).into());
+    }
+    if at_first < partitions {
+        let topic =
+            create_partitions::CreatePartitionsTopic { name: name.to_owned(), count: partitions, assignments: None };
+        let request = create_partitions::Request { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
+        let created = socket.ask(2, &request);
+        if let Some(refused) = created.results.iter().find(|topic| topic.error_code != ErrorCode::NONE) {
+            return Err(format!("cannot create {partitions} partitions: {:?}", refused.error_message).into());
+        }
     }
     let wanted = metadata::MetadataRequestTopic { name: Some(name.to_owned()), ..Default::default() };
     let request = metadata::Request { topics: Some(vec![wanted]), ..Default::default() };

@@ -16,7 +16,7 @@ pub fn handle(broker: &mut Broker, _call: &Call, request: Request) -> Response {
     // Kafka ignores blanks around states, but not around types.
     let states: HashSet<String> = request.states_filter.iter().map(|state| state.trim().to_ascii_lowercase()).collect();
     let types: HashSet<String> = request.types_filter.iter().map(|kind| kind.to_ascii_lowercase()).collect();
-    let listed = broker.groups.iter().map(|group| ListedGroup {
+    let listed = broker.groups.sorted().into_iter().map(|group| ListedGroup {
         group_id: group.id().to_owned(),
         protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
         group_state: group.state().to_string(),

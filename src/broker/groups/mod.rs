@@ -41,7 +41,7 @@ mod subscription;
 pub mod sync_group;
 pub mod txn_offset_commit;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use log::debug;
@@ -78,7 +78,7 @@ pub enum Deadline {
 /// All groups, in the order of their ids.
 #[derive(Debug, Default)]
 pub struct Groups {
-    by_id: BTreeMap<String, Group>,
+    by_id: HashMap<String, Group>,
 }
 
 impl Groups {
@@ -92,10 +92,13 @@ impl Groups {
 
     /// A group that may be new, unless there are `max.groups` already.
     fn get_or_create(&mut self, id: &str, config: &Config, budget: &Budget, now: Now) -> Result<&mut Group, ErrorCode> {
-        if !self.by_id.contains_key(id) && !config::allows(config.max_groups, self.by_id.len() + 1) {
-            return Err(ErrorCode::POLICY_VIOLATION);
+        if !self.by_id.contains_key(id) {
+            if !config::allows(config.max_groups, self.by_id.len() + 1) {
+                return Err(ErrorCode::POLICY_VIOLATION);
+            }
+            self.by_id.insert(id.to_owned(), Group::new(id, now, budget));
         }
-        Ok(self.by_id.entry(id.to_owned()).or_insert_with(|| Group::new(id, now, budget)))
+        Ok(self.by_id.get_mut(id).expect("it is there now"))
     }
 
     fn remove(&mut self, id: &str) {
@@ -126,6 +129,13 @@ impl Groups {
 
     fn iter(&self) -> impl Iterator<Item = &Group> {
         self.by_id.values()
+    }
+
+    /// All groups in the order of their ids.
+    fn sorted(&self) -> Vec<&Group> {
+        let mut groups: Vec<_> = self.iter().collect();
+        groups.sort_unstable_by_key(|group| group.id());
+        groups
     }
 
     /// Drops the offsets of a topic that was deleted, in every group.

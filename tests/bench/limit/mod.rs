@@ -4,6 +4,7 @@
 //!
 //! - `sink MEMORY` reads frames, takes the CRC-32C of each, keeps the bytes as [`store::Kind`] says, and answers each frame with
 //!   the same bytes.
+//! - `copying-sink MEMORY` does the same, but each frame is copied once more: into the log, as it were.
 //! - `source SHAPE BYTES` holds so many bytes of record batches and answers each frame with the next MiB of them, by vectored
 //!   writes.
 //! - `kafka SHAPE BYTES` speaks just enough of Kafka's protocol for librdkafka to produce into it and to consume from it.
@@ -58,6 +59,10 @@ pub fn play(arguments: &[String]) -> Outcome<()> {
         ["sink", memory] => {
             let kind = store::Kind::named(memory).ok_or("no such memory")?;
             serve(|_| sink::Sink::new(kind))
+        }
+        ["copying-sink", memory] => {
+            let kind = store::Kind::named(memory).ok_or("no such memory")?;
+            serve(|_| sink::Sink::copying(kind))
         }
         ["source", shape, bytes] => {
             let stock = source::Stock::new(Shape::named(shape).ok_or("no such shape")?, stored(bytes)?);

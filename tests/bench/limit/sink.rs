@@ -16,6 +16,8 @@ const ANSWERS_PER_WRITE: usize = 64;
 #[derive(Debug)]
 pub struct Sink {
     store: Store,
+    /// Where each frame is copied to, if it does not stay where it came.
+    copies: Option<Store>,
     /// The bytes of answers that are not written yet.
     unwritten: usize,
     /// The same answer many times over.
@@ -24,9 +26,18 @@ pub struct Sink {
 
 impl Sink {
     pub fn new(kind: Kind) -> Self {
+        Self::of(Store::new(kind), None)
+    }
+
+    /// A sink that copies each frame once more, to such memory.
+    pub fn copying(kind: Kind) -> Self {
+        Self::of(Store::for_reading(), Some(Store::new(kind)))
+    }
+
+    fn of(store: Store, copies: Option<Store>) -> Self {
         let mut answer = [0; ANSWER_BYTES];
         answer[..LENGTH_BYTES].copy_from_slice(&((ANSWER_BYTES - LENGTH_BYTES) as u32).to_be_bytes());
-        Self { store: Store::new(kind), unwritten: 0, answers: answer.repeat(ANSWERS_PER_WRITE) }
+        Self { store, copies, unwritten: 0, answers: answer.repeat(ANSWERS_PER_WRITE) }
     }
 }
 
@@ -38,6 +49,9 @@ impl Handler for Sink {
     fn arrived(&mut self, count: usize) {
         self.store.arrived(count, |frame| {
             black_box(crc32c::crc32c(frame));
+            if let Some(copies) = &mut self.copies {
+                copies.append(frame);
+            }
             self.unwritten += ANSWER_BYTES;
         });
     }

@@ -12,6 +12,8 @@ use crate::machine;
 
 /// How much memory is taken at once: as much as the broker keeps of what is written to it steadily.
 const SLAB_BYTES: usize = 64 << 20;
+/// Enough for the longest frame, so little that most of it stays in the processor's cache.
+const READING_BYTES: usize = 2 << 20;
 
 /// What becomes of a full slab, and what the next one is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,7 @@ impl Kind {
 #[derive(Debug)]
 pub struct Store {
     kind: Kind,
+    slab_bytes: usize,
     slab: Vec<u8>,
     start: usize,
     end: usize,
@@ -46,7 +49,26 @@ pub struct Store {
 
 impl Store {
     pub fn new(kind: Kind) -> Self {
-        Self { kind, slab: Vec::new(), start: 0, end: 0, kept: Vec::new() }
+        Self::of(kind, SLAB_BYTES)
+    }
+
+    /// Memory that is no more than is needed to read into.
+    pub fn for_reading() -> Self {
+        Self::of(Kind::Recycled, READING_BYTES)
+    }
+
+    fn of(kind: Kind, slab_bytes: usize) -> Self {
+        Self { kind, slab_bytes, slab: Vec::new(), start: 0, end: 0, kept: Vec::new() }
+    }
+
+    /// Copies bytes that came another way behind the others.
+    pub fn append(&mut self, bytes: &[u8]) {
+        if self.end + bytes.len() > self.slab.len() {
+            self.turn_over();
+        }
+        self.slab[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+        self.start = self.end;
     }
 
     /// Where the next bytes go.
@@ -66,8 +88,8 @@ impl Store {
             self.slab.copy_within(left, 0);
         } else {
             let mut next = match self.kind {
-                Kind::Huge => machine::huge_memory(SLAB_BYTES),
-                Kind::Plain | Kind::Recycled => vec![0; SLAB_BYTES],
+                Kind::Huge => machine::huge_memory(self.slab_bytes),
+                Kind::Plain | Kind::Recycled => vec![0; self.slab_bytes],
             };
             next[..left.len()].copy_from_slice(&self.slab[left]);
             self.kept.push(std::mem::replace(&mut self.slab, next));

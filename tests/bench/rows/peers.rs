@@ -42,8 +42,8 @@ pub static KFAKE: Row = Row {
     run: |lab| against(lab, &KFAKE, "kfake", peers::kfake, [1.0 / 3.0; 3]),
 };
 
-/// The broker against a peer: CPU per GB produced, the same fetched, and the round trip; and the limit's round trip against the
-/// peer's, which tells how much of that time no server can save.
+/// The broker against a peer: CPU per GB produced, the same fetched, and the round trip. What of it no server can save is told by
+/// the limit's figures against the peer's.
 fn against(lab: &mut Lab, row: &Row, peer: &str, start: fn(&Lab) -> Outcome<Server>, goals: [f64; 3]) -> Outcome<()> {
     let started = match start(lab) {
         Ok(server) => server,
@@ -57,18 +57,19 @@ fn against(lab: &mut Lab, row: &Row, peer: &str, start: fn(&Lab) -> Outcome<Serv
     lab.say(&format!("warming up {peer}"));
     theirs.warm_up(WARM_UP)?;
     ours.warm_up(WARM_UP / 16)?;
-    let mut limit = lab.sink(ROUND_TRIPS, Shape::One)?;
-    let (mut ours, mut theirs) = (|| ours.round(), || theirs.round());
-    let mut limit = || Ok([f64::NAN, f64::NAN, median(&limit.round_trips(ROUND_TRIPS_PER_ROUND)?.1)]);
-    let [ours, theirs, [_, _, limit]] = contest(lab.rounds(), [&mut ours, &mut theirs, &mut limit])?;
+    let mut limit = Works::of_limit(lab)?;
+    limit.warm_up(WARM_UP / 16)?;
+    let (mut ours, mut theirs, mut limit) = (|| ours.round(), || theirs.round(), || limit.round());
+    let [ours, theirs, limit] = contest(lab.rounds(), [&mut ours, &mut theirs, &mut limit])?;
     let works = ["CPU per GB produced, 1 MB requests", "CPU per GB fetched, 1 MiB answers", "round trip p50"];
     for (((work, goal), ours), theirs) in works.into_iter().zip(goals).zip(&ours).zip(&theirs) {
         let work = format!("against {peer}: {work}");
         lab.figures.push(Figure::ratio(row.name, work, Goal::AtMost(goal), ours, theirs));
     }
-    let work = format!("against {peer}: round trip p50 of the bare sink");
-    let [_, _, round_trips] = &theirs;
-    lab.figures.push(Figure::ratio(row.name, work, Goal::None, &limit, round_trips));
+    for ((work, limit), theirs) in works.into_iter().zip(&limit).zip(&theirs) {
+        let work = format!("the limit against {peer}: {work}");
+        lab.figures.push(Figure::ratio(row.name, work, Goal::None, limit, theirs));
+    }
     Ok(())
 }
 
@@ -92,6 +93,16 @@ impl Works {
             fetch: produce.beside(Fetching::new(Answerer::Kafka, FETCHED, end))?,
             round_trip: produce.beside(Produce::new(Answerer::Kafka, ROUND_TRIPS, Shape::One))?,
             produce,
+        })
+    }
+
+    /// The same requests to the bare sink and to the bare source.
+    fn of_limit(lab: &Lab) -> Outcome<Self> {
+        let source = lab.limit(&["source", Shape::Megabyte.name(), &STORED_BYTES.to_string()])?;
+        Ok(Self {
+            produce: lab.sink(PRODUCED, Shape::Megabyte)?,
+            fetch: Bench::new(source, Fetching::new(Answerer::Limit, FETCHED, i64::MAX))?,
+            round_trip: lab.sink(ROUND_TRIPS, Shape::One)?,
         })
     }
 
