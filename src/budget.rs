@@ -22,8 +22,6 @@ use crate::pieces::Pieces;
 
 /// The part of the budget that logs leave alone: one of so many.
 const RESERVED_PART: usize = 8;
-/// As much memory may wait to be used again as one of so many parts of what is held.
-const WAITING_PART: usize = 2;
 
 /// All memory that is held, and how much it may become. Clones belong to the same budget.
 #[derive(Debug, Clone)]
@@ -107,7 +105,8 @@ impl Share {
         let held = self.ledger.held.get() - self.bytes + bytes;
         self.ledger.held.set(held);
         self.bytes = bytes;
-        self.ledger.pieces.keep(self.ledger.room().min(held / WAITING_PART));
+        // As much may wait to be used again as is held.
+        self.ledger.pieces.keep(self.ledger.room().min(held));
     }
 }
 
@@ -148,6 +147,6 @@ mod tests {
             budget.pieces().waiting_bytes()
         };
         let waiting = [0, 2, 5, 8, 10, 12, 6, 3, 1].map(|pieces| pieces * PIECE).map(waiting_with);
-        assert_eq!(waiting, [0, 1, 2, 2, 0, 0, 3, 1, 0].map(|pieces| pieces * PIECE));
+        assert_eq!(waiting, [0, 2, 5, 2, 0, 0, 4, 3, 1].map(|pieces| pieces * PIECE));
     }
 }

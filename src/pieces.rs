@@ -3,7 +3,8 @@
 //! Memory that a process has never written to costs more than everything else that the broker does with a record: the system
 //! clears it, page after page. So [`Pieces`] keeps what logs have let go of for the next log that needs a piece of the same
 //! size, and asks the system for large pieces in huge pages, which takes a quarter of the time. What waits is no more than
-//! [`Pieces::keep`] said last: a broker whose topics are deleted becomes small again.
+//! [`Pieces::keep`] said last, and what nobody has needed from one [`Pieces::rest`] to the next goes back to the system: a broker
+//! whose topics are deleted becomes small again.
 //!
 //! ```text
 //!            take                  give
@@ -117,6 +118,8 @@ pub struct Pieces {
     /// By their capacity.
     waiting: RefCell<BTreeMap<usize, Vec<Piece>>>,
     waiting_bytes: Cell<usize>,
+    /// The least that has waited since the last rest.
+    least_waiting_bytes: Cell<usize>,
 }
 
 impl Pieces {
@@ -125,7 +128,7 @@ impl Pieces {
         let Some(mut piece) = self.waiting.borrow_mut().get_mut(&capacity).and_then(Vec::pop) else {
             return Piece::new(capacity);
         };
-        self.waiting_bytes.set(self.waiting_bytes.get() - capacity);
+        self.waits_less(capacity);
         piece.clear();
         piece
     }
@@ -146,10 +149,21 @@ impl Pieces {
             let mut waiting = self.waiting.borrow_mut();
             let Some(mut largest) = waiting.last_entry() else { return };
             match largest.get_mut().pop() {
-                Some(piece) => self.waiting_bytes.set(self.waiting_bytes.get() - piece.capacity()),
+                Some(piece) => self.waits_less(piece.capacity()),
                 None => mem::drop(largest.remove()),
             }
         }
+    }
+
+    fn waits_less(&self, bytes: usize) {
+        self.waiting_bytes.set(self.waiting_bytes.get() - bytes);
+        self.least_waiting_bytes.set(self.least_waiting_bytes.get().min(self.waiting_bytes.get()));
+    }
+
+    /// Gives back to the system as much as has waited in vain since this was last done.
+    pub fn rest(&self) {
+        self.keep(self.waiting_bytes.get() - self.least_waiting_bytes.get());
+        self.least_waiting_bytes.set(self.waiting_bytes.get());
     }
 
     pub fn waiting_bytes(&self) -> usize {
@@ -189,6 +203,20 @@ mod tests {
         pieces.keep(3 * PAGE_BYTES);
         assert_eq!(pieces.waiting_bytes(), 2 * (PAGE_BYTES + SIZES[0]));
         pieces.keep(0);
+        assert_eq!(pieces.waiting_bytes(), 0);
+    }
+
+    #[test]
+    fn what_nobody_has_needed_goes_back() {
+        let (pieces, size) = (Pieces::default(), SIZES[0]);
+        (0..5).for_each(|_| pieces.give(Piece::new(size)));
+        pieces.rest();
+        assert_eq!(pieces.waiting_bytes(), 5 * size, "it has not waited long");
+        let lent = [pieces.take(size), pieces.take(size)];
+        lent.into_iter().for_each(|piece| pieces.give(piece));
+        pieces.rest();
+        assert_eq!(pieces.waiting_bytes(), 2 * size, "three have waited all the time");
+        pieces.rest();
         assert_eq!(pieces.waiting_bytes(), 0);
     }
 

@@ -77,7 +77,13 @@ pub fn on_deadline(broker: &mut Broker, deadline: Deadline, now: Now) {
             if broker.compacting.is_none() {
                 delete_old_segments(broker, true, now);
             }
-            if is_busy { PAUSE_MS } else { broker.config.log_cleaner_backoff_ms }
+            if is_busy {
+                PAUSE_MS
+            } else {
+                // Seldom enough for memory to be missed that is needed again and again.
+                broker.budget.pieces().rest();
+                broker.config.log_cleaner_backoff_ms
+            }
         }
     };
     schedule_one(broker, now, next_in_ms, deadline);
