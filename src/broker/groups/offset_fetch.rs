@@ -72,7 +72,7 @@ fn fetch(
     version: i16,
     stable: bool,
 ) -> OffsetFetchResponseGroup {
-    let offsets = groups.get(&wanted.group_id).map(|group| &group.offsets);
+    let offsets = groups.get(&wanted.group_id).map(|group| Shown::new(&group.offsets, stable));
     let mut asked = HashMap::<_, HashSet<i32>>::new();
     let mut once = |mut topic: OffsetFetchRequestTopics| {
         let partitions = asked.entry((topic.name.clone(), topic.topic_id)).or_default();
@@ -81,22 +81,35 @@ fn fetch(
     };
     let fetched = match wanted.topics {
         Some(wanted) => {
-            wanted.into_iter().map(|topic| fetch_topic(offsets, topics, once(topic), version, stable)).collect()
+            wanted.into_iter().map(|topic| fetch_topic(offsets.as_ref(), topics, once(topic), version)).collect()
         }
-        None => offsets.map(|offsets| fetch_all(offsets, topics, version, stable)).unwrap_or_default(),
+        None => offsets.map(|offsets| fetch_all(&offsets, topics, version)).unwrap_or_default(),
     };
     OffsetFetchResponseGroup { group_id: wanted.group_id, topics: fetched, ..OffsetFetchResponseGroup::default() }
 }
 
-fn fetch_all(offsets: &Offsets, topics: &Topics, version: i16, stable: bool) -> Vec<OffsetFetchResponseTopics> {
+/// The offsets of a group, as far as the client wants to see them.
+struct Shown<'a> {
+    offsets: &'a Offsets,
+    /// What is hidden, because transactions may change it.
+    unstable: HashSet<(&'a str, i32)>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(offsets: &'a Offsets, stable: bool) -> Self {
+        Self { offsets, unstable: if stable { offsets.pending_places() } else { HashSet::new() } }
+    }
+}
+
+fn fetch_all(shown: &Shown, topics: &Topics, version: i16) -> Vec<OffsetFetchResponseTopics> {
     let mut all = Vec::new();
-    for (name, partitions) in offsets.topics() {
+    for (name, partitions) in shown.offsets.topics() {
         let topic_id = match version {
             TOPIC_IDS_FROM.. => topics.get(name).map(|topic| topic.id),
             _ => Some(Uuid::ZERO),
         };
         let Some(topic_id) = topic_id else { continue };
-        let show = |index: &i32| show(offsets, name, *index, stable);
+        let show = |index: &i32| show(shown, name, *index);
         let partitions = partitions.keys().map(show).collect();
         all.push(OffsetFetchResponseTopics { name: name.to_owned(), topic_id, partitions });
     }
@@ -104,30 +117,29 @@ fn fetch_all(offsets: &Offsets, topics: &Topics, version: i16, stable: bool) -> 
 }
 
 fn fetch_topic(
-    offsets: Option<&Offsets>,
+    shown: Option<&Shown>,
     topics: &Topics,
     wanted: OffsetFetchRequestTopics,
     version: i16,
-    stable: bool,
 ) -> OffsetFetchResponseTopics {
     let name = match version {
         TOPIC_IDS_FROM.. => topics.by_id(wanted.topic_id).map(|topic| topic.name.as_str()),
         _ => Some(wanted.name.as_str()),
     };
     let fetch_partition = |index: i32| match name {
-        Some(name) => offsets.map_or_else(|| nothing(index), |offsets| show(offsets, name, index, stable)),
+        Some(name) => shown.map_or_else(|| nothing(index), |shown| show(shown, name, index)),
         None => OffsetFetchResponsePartitions { error_code: ErrorCode::UNKNOWN_TOPIC_ID, ..nothing(index) },
     };
     let partitions = wanted.partition_indexes.iter().copied().map(fetch_partition).collect();
     OffsetFetchResponseTopics { name: wanted.name, topic_id: wanted.topic_id, partitions }
 }
 
-fn show(offsets: &Offsets, topic: &str, partition_index: i32, stable: bool) -> OffsetFetchResponsePartitions {
+fn show(shown: &Shown, topic: &str, partition_index: i32) -> OffsetFetchResponsePartitions {
     let nothing = nothing(partition_index);
-    if stable && offsets.is_pending(topic, partition_index) {
+    if shown.unstable.contains(&(topic, partition_index)) {
         return OffsetFetchResponsePartitions { error_code: ErrorCode::UNSTABLE_OFFSET_COMMIT, ..nothing };
     }
-    match offsets.get(topic, partition_index) {
+    match shown.offsets.get(topic, partition_index) {
         None => nothing,
         Some(offset) => OffsetFetchResponsePartitions {
             committed_offset: offset.offset,

@@ -5,7 +5,7 @@
 //!
 //! All of it counts in the budget of memory; a commit for which there is no room is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::broker::kept::{ENTRY_BYTES, NoRoom};
 use crate::broker::transactions::transaction::Producer;
@@ -42,16 +42,6 @@ impl ByTopic {
             });
             !partitions.is_empty()
         });
-    }
-
-    fn remove(&mut self, topic: &str, partition: i32) {
-        let Some(partitions) = self.topics.get_mut(topic) else { return };
-        if let Some(former) = partitions.remove(&partition) {
-            self.bytes -= bytes_of(topic, &former);
-        }
-        if partitions.is_empty() {
-            self.topics.remove(topic);
-        }
     }
 
     fn remove_topic(&mut self, topic: &str) {
@@ -197,9 +187,10 @@ impl Offsets {
         self.pending.get(&producer.id).is_some_and(|pending| pending.producer_epoch == producer.epoch)
     }
 
-    /// Whether an open transaction has an offset for the partition: then nobody knows what it will be.
-    pub fn is_pending(&self, topic: &str, partition: i32) -> bool {
-        self.pending.values().any(|pending| pending.by_topic.get(topic, partition).is_some())
+    /// Where open transactions have offsets: nobody knows yet what they will be. Gathered at once, since there can be many of both.
+    pub fn pending_places(&self) -> HashSet<(&str, i32)> {
+        let topics = self.pending.values().flat_map(|pending| &pending.by_topic.topics);
+        topics.flat_map(|(topic, partitions)| partitions.keys().map(|index| (topic.as_str(), *index))).collect()
     }
 
     /// A producer's transaction is over.
@@ -216,8 +207,10 @@ impl Offsets {
         self.share.set(self.share.bytes() - before + self.committed.bytes);
     }
 
-    pub fn delete(&mut self, topic: &str, partition: i32) {
-        self.change_all(|by_topic| by_topic.remove(topic, partition));
+    /// Forgets these partitions of topics.
+    pub fn delete(&mut self, places: &HashMap<String, HashSet<i32>>) {
+        let is_named = |topic: &str, index: i32| places.get(topic).is_some_and(|indexes| indexes.contains(&index));
+        self.change_all(|by_topic| by_topic.retain(|topic, index, _| !is_named(topic, index)));
     }
 
     pub fn forget_topic(&mut self, topic: &str) {
@@ -237,7 +230,8 @@ impl Offsets {
     /// Keeps the offsets for which `keep` holds, and those that a transaction is about to replace; and no topic without one.
     pub fn retain(&mut self, keep: impl Fn(&str, &CommittedOffset) -> bool) {
         let mut committed = std::mem::take(&mut self.committed);
-        committed.retain(|topic, index, offset| keep(topic, offset) || self.is_pending(topic, index));
+        let pending = self.pending_places();
+        committed.retain(|topic, index, offset| keep(topic, offset) || pending.contains(&(topic, index)));
         self.committed = committed;
         self.count();
     }
