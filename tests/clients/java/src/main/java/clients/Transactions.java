@@ -314,6 +314,7 @@ final class Transactions {
                     }
                 }
             }
+            awaitMarkers(scene);
             String seen = seen(scene, partition, "read_committed");
             scene.say(codec, Show.bytes(utf8(seen)) + " with the aborted " + seen.contains("round 1"));
         }
