@@ -1,9 +1,9 @@
 //! How much the broker takes of the machine, against the least that any server can take, and against other brokers.
 //!
-//! - `cargo bench` runs everything, in about a quarter of an hour.
+//! - `cargo bench` runs everything, in about six minutes.
 //! - `cargo bench -- NAME…` runs the rows with these names.
 //! - `cargo bench -- --short` runs the shorter ones with less work, in less than a minute, and fails when a figure is twice as
-//!   bad as its goal.
+//!   bad as its goal, twice in a row.
 //! - `cargo bench -- --list` tells the names.
 //!
 //! Everything is started here, on the loopback address: the broker as the program that its users run, the limit
@@ -47,6 +47,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use crate::lab::{Extent, Lab};
+use crate::measure::Figure;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -92,11 +93,21 @@ fn run(arguments: &[String]) -> Outcome<bool> {
         let is_named = names.iter().any(|name| row.name == name.as_str());
         if is_named || names.is_empty() && lab.wants(row) {
             lab.run(row);
+            // A machine has bad moments; what has become slow is slow in the next one too.
+            if extent == Extent::Short && lab.figures.iter().any(|figure| figure.row == row.name && is_too_bad(figure))
+            {
+                lab.figures.retain(|figure| figure.row != row.name);
+                lab.run(row);
+            }
         }
     }
     report::write(&lab, names.is_empty() && extent == Extent::Whole)?;
-    let bad = lab.figures.iter().filter(|figure| figure.goal.distance(figure.value) > SHORT_MARGIN);
+    let bad = lab.figures.iter().filter(|figure| is_too_bad(figure));
     let is_bad =
         extent == Extent::Short && bad.inspect(|figure| eprintln!("too bad: {}", report::line(figure))).count() > 0;
     Ok(lab.failed.is_empty() && !is_bad)
+}
+
+fn is_too_bad(figure: &Figure) -> bool {
+    figure.goal.distance(figure.value) > SHORT_MARGIN
 }
