@@ -1,4 +1,5 @@
-//! The memory of what clients make the broker remember beside records: settings, quotas, users, committed offsets, transactions.
+//! The memory of what clients make the broker remember beside records: settings, quotas, users, transactions. Groups, with their
+//! members and offsets, and fetch sessions count their own.
 //!
 //! It counts in the budget of all memory. Each state says how many bytes one of its things takes, before a change and after it;
 //! a change for which there is no room is refused. That a thing is smaller, or goes, is always taken.

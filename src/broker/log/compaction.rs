@@ -64,7 +64,9 @@ pub struct Cleaning {
     last_offsets: HashMap<Box<[u8]>, i64>,
     /// The memory of the keys.
     share: Share,
-    /// What the chunk that is being looked at may have decompressed.
+    /// How large the chunk of the last step was.
+    chunk_bytes: usize,
+    /// What that chunk may have decompressed.
     decompressor: Decompressor,
     /// The producers of whose transaction records have been seen, but not the marker yet.
     open: HashSet<i64>,
@@ -115,6 +117,7 @@ impl Log {
 
     /// Goes on with a cleaning by one chunk. Says whether it is done.
     pub fn clean(&mut self, cleaning: &mut Cleaning, settings: &TopicSettings) -> bool {
+        cleaning.chunk_bytes = 0;
         cleaning.decompressor = Decompressor::new(&self.budget);
         match cleaning.phase {
             Phase::Looking { next } => {
@@ -197,6 +200,7 @@ impl Log {
         let following = self.following(offset);
         let segment = &mut self.segments[segment];
         let old = segment.take_chunk(chunk);
+        cleaning.chunk_bytes = old.length();
         let mut left = old.length() + segment.chunks[chunk..].iter().map(Chunk::length).sum::<usize>();
         let mut position = chunk;
         let (transactions, budget) = (&mut self.transactions, &self.budget);
@@ -230,9 +234,9 @@ impl Cleaning {
         self.share.bytes()
     }
 
-    /// How many bytes were decompressed in the last step.
-    pub fn decompressed_bytes(&self) -> usize {
-        self.decompressor.spent()
+    /// How many bytes the last step has looked at, as they are and decompressed.
+    pub fn step_bytes(&self) -> usize {
+        self.chunk_bytes + self.decompressor.spent()
     }
 
     pub fn new(cleanable: &Cleanable, settings: &TopicSettings, budget: &Budget, now_ms: i64) -> Self {
@@ -242,6 +246,7 @@ impl Cleaning {
             until,
             last_offsets: HashMap::new(),
             share: budget.share(),
+            chunk_bytes: 0,
             decompressor: Decompressor::new(budget),
             open: HashSet::new(),
             delete_horizon_ms: now_ms.saturating_add(settings.delete_retention_ms),
@@ -251,6 +256,7 @@ impl Cleaning {
 
     /// Notes where the keys of a chunk stand.
     fn look_at(&mut self, chunk: &Chunk, transactions: &Transactions) {
+        self.chunk_bytes = chunk.length();
         chunk.for_each(|header, batch| {
             let counts = !header.is_control() && !is_aborted(header, transactions) && header.base_offset < self.until;
             if let Some(records) = counts.then(|| self.records(header, batch)).flatten() {

@@ -13,10 +13,10 @@ use crate::broker::topics::{Partition, Topic};
 use crate::broker::{self, Broker, Now};
 use crate::wire::Uuid;
 
-/// How many chunks are compacted in one turn: some milliseconds' work.
-const CHUNKS_PER_TURN: usize = 4;
-/// A turn ends with the chunk of which so much was decompressed.
-const DECOMPRESSED_PER_TURN: usize = 8 << 20;
+/// A turn ends with the chunk that makes it so many bytes, as they are and decompressed: some milliseconds' work.
+const BYTES_PER_TURN: usize = 4 << 20;
+/// A small chunk counts as so many: finding it takes its time too.
+const BYTES_PER_CHUNK_MIN: usize = 1 << 20;
 /// Between two turns of a compaction there is room for others.
 const PAUSE_MS: i64 = 1;
 
@@ -147,14 +147,13 @@ fn compact(broker: &mut Broker) {
     let Topic { name, partitions, settings, .. } = topic;
     let partition = usize::try_from(compacting.partition).ok().and_then(|index| partitions.get_mut(index));
     let Some(Partition { log, .. }) = partition else { return };
-    for _ in 0..CHUNKS_PER_TURN {
+    let mut bytes = 0;
+    while bytes < BYTES_PER_TURN {
         if log.clean(&mut compacting.cleaning, settings) {
             debug!("Compacted {name}-{}: {} bytes are left", compacting.partition, log.bytes());
             return;
         }
-        if compacting.cleaning.decompressed_bytes() >= DECOMPRESSED_PER_TURN {
-            break;
-        }
+        bytes += compacting.cleaning.step_bytes().max(BYTES_PER_CHUNK_MIN);
     }
     broker.compacting = Some(compacting);
 }
