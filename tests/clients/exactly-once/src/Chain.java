@@ -145,14 +145,7 @@ final class Chain {
 
     /** Goes back to what counts, since what was read after it will have to be read again. */
     private static void rewind(KafkaConsumer<String, String> consumer) {
-        Map<TopicPartition, OffsetAndMetadata> committed = consumer.committed(consumer.assignment());
-        committed.forEach((partition, offset) -> {
-            if (offset == null) {
-                consumer.seekToBeginning(List.of(partition));
-            } else {
-                consumer.seek(partition, offset.offset());
-            }
-        });
+        consumer.committed(consumer.assignment()).forEach((partition, offset) -> consumer.seek(partition, offset));
     }
 
     /** Prints all that counts up to the end of the log, which can be read only once no transaction is open any more. */

@@ -125,7 +125,7 @@ def transform(reader, producer, batch, output, commit):
 def rewind(reader):
     """Goes back to what counts, since what was read after it will have to be read again."""
     for place in reader.committed(reader.assignment(), 30):
-        reader.seek(TopicPartition(place.topic, place.partition, place.offset if place.offset >= 0 else OFFSET_BEGINNING))
+        reader.seek(TopicPartition(place.topic, place.partition, place.offset))
 
 
 def read(bootstrap, topic):

@@ -116,13 +116,14 @@ class Chain:
 
     def work(self, ends):
         """Disturbs the workers as their work goes on, until all is done."""
+        progress = Progress(self, ends)
+        progress.begin()
         for slot in range(WORKERS):
             self.start(slot)
         disturbances = [self.kill] * KILLS + [self.stop] * STOPS
         self.random.shuffle(disturbances)
         share = RECORDS / (len(disturbances) + 1)
         marks = [share * (i + self.random.uniform(0.7, 1.3)) for i in range(len(disturbances))]
-        progress = Progress(self, ends)
         begin = time.monotonic()
         while not progress.is_done():
             now = time.monotonic()
@@ -212,6 +213,23 @@ class Progress:
         self.reader = Consumer(settings)
         self.partitions = [TopicPartition(chain.input, partition) for partition in ends]
         self.offsets = dict.fromkeys(ends, 0)
+
+    def begin(self):
+        """Commits where the work begins. Without it librdkafka 2.16 asks the broker for the beginning of the log, and takes the
+        answer for its position even if it has been told to seek meanwhile and comes to it later: records count twice then, with
+        any broker.
+        """
+        places = [TopicPartition(place.topic, place.partition, 0) for place in self.partitions]
+        deadline = time.monotonic() + PART_SECONDS
+        while True:
+            try:
+                self.reader.commit(offsets=places, asynchronous=False)
+                return
+            except KafkaException:
+                # There may be no coordinator for the group yet.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def look(self):
         # While the broker has no coordinator for the group yet, or its answer takes long, the offsets are as they were.
