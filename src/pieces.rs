@@ -20,6 +20,8 @@ use memmap2::MmapMut;
 
 /// A huge page. Pieces of so many bytes, or of a multiple of it, lie in such pages where the system has them.
 const PAGE_BYTES: usize = 2 << 20;
+/// How many sizes of pieces there are from one power of two up to the next.
+const SIZES_PER_DOUBLING: usize = 8;
 
 /// A piece of memory that fills up.
 #[derive(Debug)]
@@ -112,6 +114,12 @@ impl DerefMut for Piece {
     }
 }
 
+/// The size of piece to ask for when so many bytes are needed: at most an eighth more. Pieces of all other sizes are of use to
+/// nobody once they come free.
+pub fn size_for(bytes: usize) -> usize {
+    bytes.next_multiple_of((bytes.next_power_of_two() / SIZES_PER_DOUBLING / 2).max(1))
+}
+
 /// The pieces that wait to be used again.
 #[derive(Debug, Default)]
 pub struct Pieces {
@@ -137,7 +145,7 @@ impl Pieces {
     /// the system.
     pub fn give(&self, piece: Piece) {
         let capacity = piece.capacity();
-        if capacity.is_power_of_two() {
+        if capacity > 0 && capacity == size_for(capacity) {
             self.waiting.borrow_mut().entry(capacity).or_default().push(piece);
             self.waiting_bytes.set(self.waiting_bytes.get() + capacity);
         }
@@ -194,6 +202,27 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_few_and_none_is_much_too_large() {
+        let few =
+            [(1, 1), (16 << 10, 16 << 10), ((16 << 10) + 1, 18 << 10), (986_000, 1 << 20), ((1 << 20) + 12, 9 << 17)];
+        for (bytes, size) in few {
+            assert_eq!(size_for(bytes), size, "{bytes}");
+        }
+        for bytes in (1..=4096).chain((1..64).map(|part| part * 98_765)) {
+            let size = size_for(bytes);
+            assert!(bytes <= size && size <= bytes + bytes.div_ceil(SIZES_PER_DOUBLING), "{bytes} in {size}");
+            assert_eq!(size_for(size), size, "a size is its own");
+        }
+    }
+
+    #[test]
+    fn an_odd_size_does_not_wait() {
+        let pieces = Pieces::default();
+        [0, 1001].into_iter().for_each(|size| pieces.give(Piece::new(size)));
+        assert_eq!(pieces.waiting_bytes(), 0);
+    }
+
+    #[test]
     fn what_waits_is_no_more_than_may_be_kept() {
         let pieces = Pieces::default();
         for size in SIZES.into_iter().chain(SIZES) {
@@ -227,9 +256,6 @@ mod tests {
             piece.push(b"abc");
             piece.shrink();
             assert_eq!((&piece[..], piece.capacity()), (&b"abc"[..], 3));
-            let pieces = Pieces::default();
-            pieces.give(piece);
-            assert_eq!(pieces.waiting_bytes(), 0, "nobody needs it again");
         }
     }
 

@@ -28,6 +28,7 @@ use self::segment::Segment;
 use self::transactions::Transactions;
 use crate::budget::Budget;
 use crate::config::topic::TopicSettings;
+use crate::pieces;
 use crate::wire::compression::{Decompressor, Unreadable};
 use crate::wire::payload::{Payload, SharedBuffer};
 use crate::wire::record_batch::{BatchHeader, TimestampType};
@@ -185,12 +186,15 @@ impl Log {
     }
 
     /// How large a chunk the active segment needs for a batch, if there is no room for it: no larger than what the segment may
-    /// still take, and than there is memory for.
+    /// still take, and than there is memory for. It is of a size that others need too, if that can be.
     fn chunk_bytes(&self, batch_bytes: usize, segment_bytes: usize) -> Option<usize> {
         let active = self.segments.back().filter(|active| !active.has_room_for(batch_bytes))?;
+        let room = self.budget.room_for_logs();
         let wanted = self.bytes().next_power_of_two().clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
-        let useful = segment_bytes.saturating_sub(active.length).min(self.budget.room_for_logs());
-        Some(wanted.min(useful).max(batch_bytes))
+        let useful = segment_bytes.saturating_sub(active.length).min(room);
+        let useful = useful.checked_ilog2().map_or(0, |exponent| 1 << exponent);
+        let bytes = wanted.min(useful).max(pieces::size_for(batch_bytes));
+        Some(if bytes <= room { bytes } else { batch_bytes })
     }
 
     /// The batches from `offset` on and in front of `up_to`, as many as `max_bytes` holds. The first one comes with all its

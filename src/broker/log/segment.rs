@@ -7,6 +7,7 @@
 use super::chunk::Chunk;
 use super::{BatchTime, CHUNK_BYTES_MAX, Rolling};
 use crate::budget::Budget;
+use crate::pieces;
 use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP};
 
 #[derive(Debug)]
@@ -76,7 +77,8 @@ impl Segment {
             Some(chunk) if chunk.has_room_for(batch.len()) => chunk.keep(batch, header),
             before => {
                 before.into_iter().for_each(Chunk::close);
-                let mut chunk = Chunk::new(header.base_offset, left.min(CHUNK_BYTES_MAX).max(batch.len()), budget);
+                let bytes = pieces::size_for(left.min(CHUNK_BYTES_MAX).max(batch.len()));
+                let mut chunk = Chunk::new(header.base_offset, bytes, budget);
                 chunk.keep(batch, header);
                 self.chunks.insert(*position, chunk);
                 *position += 1;
