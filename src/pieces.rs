@@ -3,8 +3,9 @@
 //! Memory that a process has never written to costs more than everything else that the broker does with a record: the system
 //! clears it, page after page. So [`Pieces`] keeps what logs have let go of for the next log that needs a piece of the same
 //! size, and asks the system for large pieces in huge pages, which takes a quarter of the time. What waits is no more than
-//! [`Pieces::keep`] said last, and what nobody has needed from one [`Pieces::rest`] to the next goes back to the system: a broker
-//! whose topics are deleted becomes small again.
+//! [`Pieces::keep`] said last: never more than there is room for. And what nobody has needed from one [`Pieces::rest`] to the
+//! next goes back to the system, so a broker whose topics are deleted becomes small again. It does not at once, because retention
+//! deletes now and then, and more than half of a log may go at a time that is as large again soon.
 //!
 //! ```text
 //!            take                  give

@@ -1,5 +1,7 @@
 //! Checks a batch from the outside in: that it is one batch, that its bytes are the producer's, that they mean something.
 
+use std::ops::RangeInclusive;
+
 use super::Refusal;
 use crate::config::topic::TopicSettings;
 use crate::wire::ErrorCode;
@@ -24,6 +26,21 @@ pub(super) struct Place<'a> {
     /// How many idempotent producers the partition may remember.
     pub producers_max: i32,
     pub now_ms: i64,
+}
+
+impl Place<'_> {
+    /// The times that records may have here, beside none.
+    fn allowed_times(&self) -> RangeInclusive<i64> {
+        match self.settings.message_timestamp_type {
+            // The broker's clock counts, whatever they say.
+            TimestampType::LogAppendTime => i64::MIN..=i64::MAX,
+            TimestampType::CreateTime => {
+                let earliest = self.now_ms.saturating_sub(self.settings.message_timestamp_before_max_ms);
+                let latest = self.now_ms.saturating_add(self.settings.message_timestamp_after_max_ms);
+                earliest..=latest
+            }
+        }
+    }
 }
 
 /// The one whole batch of format v2 that the bytes must begin with. Some bytes behind it that do not make another one are no
@@ -124,10 +141,11 @@ fn check_records(
     let codec = header.codec().unwrap_or(Codec::None);
     let records = batch.get(HEADER_BYTES..).unwrap_or_default();
     let mut faults = Faults::default();
+    let allowed = place.allowed_times();
     let mut max_timestamp = header.max_timestamp;
     if codec != Codec::None {
-        faults.check_time(0, header.base_timestamp, place);
-        faults.check_time(header.last_offset_delta, header.max_timestamp, place);
+        faults.check_time(0, header.base_timestamp, &allowed);
+        faults.check_time(header.last_offset_delta, header.max_timestamp, &allowed);
     } else {
         max_timestamp = NO_TIMESTAMP;
     }
@@ -137,7 +155,7 @@ fn check_records(
             if codec == Codec::None {
                 let timestamp = header.base_timestamp.saturating_add(record.timestamp_delta);
                 max_timestamp = max_timestamp.max(timestamp);
-                faults.check_time(index, timestamp, place);
+                faults.check_time(index, timestamp, &allowed);
             }
             if place.settings.compact && record.key.is_none() {
                 faults.add_missing_key(index, place);
@@ -174,17 +192,13 @@ struct Faults {
 }
 
 impl Faults {
-    fn check_time(&mut self, index: i32, timestamp: i64, place: &Place) {
-        let settings = place.settings;
-        if settings.message_timestamp_type == TimestampType::LogAppendTime || timestamp == NO_TIMESTAMP {
-            return;
-        }
-        let earliest = place.now_ms.saturating_sub(settings.message_timestamp_before_max_ms);
-        let latest = place.now_ms.saturating_add(settings.message_timestamp_after_max_ms);
-        if !(earliest..=latest).contains(&timestamp) && self.times.len() < RECORDS_TOLD_MAX {
+    fn check_time(&mut self, index: i32, timestamp: i64, allowed: &RangeInclusive<i64>) {
+        if !allowed.contains(&timestamp) && timestamp != NO_TIMESTAMP && self.times.len() < RECORDS_TOLD_MAX {
             let message = format!(
                 "Timestamp {timestamp} of message with offset {index} is out of range. \
-                 The timestamp should be within [{earliest}, {latest}]"
+                 The timestamp should be within [{}, {}]",
+                allowed.start(),
+                allowed.end()
             );
             self.times.push((index, message));
         }

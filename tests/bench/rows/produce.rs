@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 5;
 const GB: f64 = 1e9;
 
 /// What is written before the first round: more than the broker keeps, so that all memory has been touched.
-const WARM_UP_BYTES: usize = 256 << 20;
+const WARM_UP_BYTES: usize = 512 << 20;
 /// What a round writes.
 const ROUND_BYTES: usize = 512 << 20;
 
