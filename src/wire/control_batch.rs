@@ -10,7 +10,7 @@
 
 use byteorder::{BigEndian, ByteOrder};
 
-use super::record_batch::{CONTROL, CRC_START, HEADER_BYTES, LENGTH_END, MAGIC, TRANSACTIONAL};
+use super::record_batch::{CONTROL, CRC_START, HEADER_BYTES, LENGTH_END, MAGIC, TRANSACTIONAL, checksum};
 
 /// How long a record is that has such a key and value: its length, attributes, time and offset as differences, key and value
 /// each with its length, and no headers. All of its numbers are small enough for one byte.
@@ -50,7 +50,7 @@ impl EndTransaction {
         batch.extend([length(6), 0, 0]);
         batch.extend(self.coordinator_epoch.to_be_bytes());
         batch.push(0);
-        let crc = crc32c::crc32c(&batch[CRC_START..]);
+        let crc = checksum(&batch[CRC_START..]);
         BigEndian::write_u32(&mut batch[17..21], crc);
         batch
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::ptr::NonNull;
+use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -14,6 +15,8 @@ use nix::unistd::Pid;
 const PAGE_BYTES: usize = 4 << 10;
 /// A huge page of x86-64, and of most others.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
+/// A little more than the time after which Linux tells the host of memory that is free.
+const REPORTED_AFTER: Duration = Duration::from_millis(2_500);
 
 /// The calling thread, as the system calls about cores name it.
 const THIS_THREAD: Pid = Pid::from_raw(0);
@@ -124,9 +127,11 @@ pub fn huge_memory(bytes: usize) -> Vec<u8> {
 }
 
 /// Sees to it that the next so many bytes that a process asks for are the cheapest that there can be. In a virtual machine, free
-/// memory goes back to the host after some seconds, and to get it again costs many times what it costs to give it to a process.
-/// Memory that has just been used and freed is still there.
+/// memory goes back to the host, and to get it again costs ten times what it costs to give it to a process. Memory that has just
+/// been used and freed is still there, until Linux reports it to the host. It does that two seconds after something was freed, and
+/// not again before something else is: so after a quiet while there is time to use it.
 pub fn warm_memory(bytes: usize) {
+    thread::sleep(REPORTED_AFTER);
     huge_memory(bytes).chunks_mut(PAGE_BYTES).for_each(|page| page[0] = 1);
 }
 

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use super::configs::client_metrics::{Subscriptions, expression};
 use super::{Broker, Call, ConnectionId};
+use crate::wire::record_batch::checksum;
 use crate::wire::{ErrorCode, Uuid};
 
 /// How many clients are remembered; beyond that, the one that was not heard of for longest is forgotten.
@@ -178,11 +179,12 @@ fn matches(selector: &str, pattern: &str, id: Uuid, call: &Call, software: &Soft
 
 /// A number that differs when something else is subscribed to, or by another client.
 fn subscription_id(metrics: &BTreeSet<String>, push_interval_ms: i64, id: Uuid) -> i32 {
-    let mut checksum = 0;
+    let mut subscription = Vec::new();
     for metric in metrics {
-        checksum = crc32c::crc32c_append(checksum, metric.as_bytes());
-        checksum = crc32c::crc32c_append(checksum, b",");
+        subscription.extend_from_slice(metric.as_bytes());
+        subscription.push(b',');
     }
-    checksum = crc32c::crc32c_append(checksum, &push_interval_ms.to_be_bytes());
-    crc32c::crc32c_append(checksum, &id.0).cast_signed()
+    subscription.extend_from_slice(&push_interval_ms.to_be_bytes());
+    subscription.extend_from_slice(&id.0);
+    checksum(&subscription).cast_signed()
 }

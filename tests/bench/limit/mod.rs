@@ -2,8 +2,8 @@
 //!
 //! This program starts itself again with [`ROLE`] as its first argument to play one of these:
 //!
-//! - `sink MEMORY` reads frames, takes the CRC-32C of each, keeps the bytes as [`store::Kind`] says, and answers each frame with
-//!   the same bytes.
+//! - `sink MEMORY` reads frames, takes the CRC-32C of each with the crate that the broker has for it, keeps the bytes as
+//!   [`store::Kind`] says, and answers each frame with the same bytes.
 //! - `copying-sink MEMORY` does the same, but each frame is copied once more: into the log, as it were.
 //! - `source SHAPE BYTES` holds so many bytes of record batches and answers each frame with the next MiB of them, by vectored
 //!   writes.

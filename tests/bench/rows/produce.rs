@@ -109,7 +109,6 @@ pub static GROWING: Row = Row {
 /// What a server takes for a GB that has to go into memory that it does not have yet.
 fn fresh(lab: &Lab, server: Server, answerer: Answerer) -> Outcome<[f64; 1]> {
     let mut bench = Bench::new(server, Produce::new(answerer, TOPIC, Shape::Megabyte))?;
-    // Soon enough done for what was warmed to be there still: a host takes memory back that is free for a while.
     let bytes = lab.work(512 << 20);
     machine::warm_memory(bytes / 4 * 5);
     let count = bytes / bench.requests.frame_bytes();
