@@ -40,7 +40,7 @@ pub struct Lab {
 
 /// The properties of a broker that keeps little, so that memory is used again: [`STEADY_TOPIC`] says how little.
 pub const STEADY_BROKER: &[(&str, &str)] =
-    &[("log.retention.check.interval.ms", "5"), ("log.initial.task.delay.ms", "1")];
+    &[("log.retention.check.interval.ms", "20"), ("log.initial.task.delay.ms", "1")];
 pub const STEADY_TOPIC: &[(&str, &str)] = &[("segment.bytes", "16777216"), ("retention.bytes", "67108864")];
 
 /// Apache Kafka and Kafka-RS refuse a request that creates about twice as many partitions.

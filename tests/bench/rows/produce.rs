@@ -13,8 +13,6 @@ const TOPIC: &str = "produced";
 const IN_FLIGHT: usize = 5;
 const GB: f64 = 1e9;
 
-/// What is written before the first round: more than the broker keeps, so that all memory has been touched.
-const WARM_UP_BYTES: usize = 512 << 20;
 /// What a round writes.
 const ROUND_BYTES: usize = 512 << 20;
 
@@ -66,7 +64,10 @@ fn steady(lab: &Lab, shape: Shape, round_bytes: usize) -> Outcome<[[Vec<f64>; 2]
     let copying = lab.limit(&["copying-sink", "recycled"])?;
     let mut copying = Bench::new(copying, Produce::new(Answerer::Limit, TOPIC, shape))?;
     let round = lab.work(round_bytes) / ours.requests.frame_bytes();
-    let warm_up = WARM_UP_BYTES.min(round_bytes) / ours.requests.frame_bytes();
+    // Twice a round is many times what the broker keeps: all memory that it needs has been touched then. How much it needs depends
+    // on how fast it is, since records pile up from one look for old ones to the next.
+    let warm_up = 2 * round_bytes / ours.requests.frame_bytes();
+    machine::warm_memory(round_bytes);
     ours.send(warm_up, IN_FLIGHT)?;
     limits.send(warm_up, IN_FLIGHT)?;
     copying.send(warm_up, IN_FLIGHT)?;
