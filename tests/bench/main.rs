@@ -1,6 +1,6 @@
 //! How much the broker takes of the machine, against the least that any server can take, and against other brokers.
 //!
-//! - `cargo bench` runs everything, in about six minutes.
+//! - `cargo bench` runs everything, in about eight minutes.
 //! - `cargo bench -- NAME…` runs the rows with these names.
 //! - `cargo bench -- --short` runs the shorter ones with less work, in less than a minute, and fails when a figure is twice as
 //!   bad as its goal, twice in a row.
