@@ -200,6 +200,9 @@ fn to_partition(
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let records = data.records.unwrap_or_default();
     let has_room = |broker: &Broker| {
+        if records.len() <= broker.budget.room_for_logs() {
+            return Ok(true);
+        }
         let known = broker.topics.get(name).and_then(|topic| topic.partition(data.index)).ok_or(unknown)?;
         Ok::<_, Refusal>(known.log.has_room_for(records.len()))
     };
