@@ -314,16 +314,16 @@ impl Requests for Fetching {
 /// OffsetCommit requests: one partition's offset each, of a number of groups in turn.
 #[derive(Debug)]
 pub struct Commits {
-    /// A request of each group, one behind the other.
-    bytes: Vec<u8>,
-    length: usize,
+    run: Run,
+    /// Where the number of a request's group stands in it.
+    group_at: usize,
+    groups: usize,
     error_at: usize,
     answered: usize,
 }
 
 impl Commits {
     pub fn new(name: &str, groups: usize) -> Self {
-        let frames: Vec<_> = (0..groups).map(|group| commit(name, group)).collect();
         let partition = offset_commit::OffsetCommitResponsePartition { partition_index: MARK_32, ..Default::default() };
         let topic = offset_commit::OffsetCommitResponseTopic {
             name: name.to_owned(),
@@ -334,33 +334,43 @@ impl Commits {
         let answer = answer::<offset_commit::Request>(COMMIT_VERSION, &response);
         let mark = MARK_32.to_be_bytes();
         let error_at = place_of(&answer, &mark) + mark.len();
-        Self { length: frames[0].len(), bytes: frames.concat(), error_at, answered: 0 }
+        let (frame, number) = (commit(name), group_number(0));
+        Self { group_at: place_of(&frame, &number), run: Run::new(&frame), groups, error_at, answered: 0 }
     }
 }
 
-fn commit(name: &str, group: usize) -> Bytes {
+/// The names of all groups are of one length, and so are the requests.
+fn group_number(group: usize) -> [u8; 6] {
+    let mut rest = group;
+    let mut digits = [0; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    digits
+}
+
+/// A commit of the first group.
+fn commit(name: &str) -> Bytes {
     let partition = offset_commit::OffsetCommitRequestPartition { committed_offset: 1, ..Default::default() };
     let topic = offset_commit::OffsetCommitRequestTopic {
         name: name.to_owned(),
         topic_id: Uuid::default(),
         partitions: vec![partition],
     };
-    // The names are of one length, and so are the requests.
-    let group_id = format!("group-{group:06}");
+    let group_id = format!("group-{}", String::from_utf8_lossy(&group_number(0)));
     Socket::frame(COMMIT_VERSION, 0, &offset_commit::Request { group_id, topics: vec![topic], ..Default::default() })
 }
 
 impl Requests for Commits {
     fn next(&mut self, ahead: usize, most: usize) -> (&[u8], usize) {
         let first = self.answered + ahead;
-        let groups = self.bytes.len() / self.length;
-        let group = first % groups;
-        let count = most.min(groups - group);
-        let bytes = &mut self.bytes[group * self.length..][..count * self.length];
-        for (frame, number) in bytes.chunks_exact_mut(self.length).zip(first..) {
+        let (group_at, groups) = (self.group_at, self.groups);
+        self.run.take(most, |nth, frame| {
+            let number = first + nth;
             put(frame, REQUEST_CORRELATION_AT, &(number as u32).to_be_bytes());
-        }
-        (bytes, count)
+            put(frame, group_at, &group_number(number % groups));
+        })
     }
 
     fn check(&mut self, answer: &[u8]) -> io::Result<()> {
