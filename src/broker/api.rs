@@ -71,7 +71,7 @@ macro_rules! apis {
             let mut ticket = call.ticket();
             let mut response = $module::handle(broker, call, request);
             ticket.throttle(response.throttle_time_ms().map_or(0, |ms| *ms));
-            ticket.answer(&response, &mut broker.outbox);
+            ticket.answer(response, &mut broker.outbox);
             Ok(())
         }
     };

@@ -110,7 +110,7 @@ fn try_dispatch(
         if api.key == api_versions::KEY {
             // The client will read this answer as version 0, whatever it asked for.
             let ticket = Ticket::new(connection, api, 0, correlation_id);
-            ticket.answer(&api_versions::unsupported_version(), &mut broker.outbox);
+            ticket.answer(api_versions::unsupported_version(), &mut broker.outbox);
             return Ok(());
         }
         return Err(Refusal::UnsupportedVersion(api, start));

@@ -72,12 +72,8 @@ impl Ticket {
     }
 
     /// Answers with a response of the request's own API and version.
-    pub fn answer<R: Message>(self, response: &R, outbox: &mut Outbox) {
-        if self.throttle_ms == 0 {
-            return outbox.push_back(Output::Answer { connection: self.connection, frame: self.encode(response) });
-        }
-        let mut response = response.clone();
-        if let Some(throttle_time_ms) = response.throttle_time_ms() {
+    pub fn answer<R: Message>(self, mut response: R, outbox: &mut Outbox) {
+        if let Some(throttle_time_ms) = response.throttle_time_ms().filter(|_| self.throttle_ms > 0) {
             *throttle_time_ms = self.throttle_ms;
         }
         outbox.push_back(Output::Answer { connection: self.connection, frame: self.encode(&response) });

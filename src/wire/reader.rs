@@ -93,14 +93,18 @@ impl Reader {
     /// The next `count` bytes, sharing the frame's memory.
     pub fn take(&mut self, count: usize) -> Result<Bytes, ReadError> {
         if count > self.left() {
-            return Err(ReadError::UnexpectedEnd { needed: count, left: self.left() });
+            return Err(self.too_short(count));
         }
         Ok(self.bytes.split_to(count))
     }
 
+    fn too_short(&self, needed: usize) -> ReadError {
+        ReadError::UnexpectedEnd { needed, left: self.left() }
+    }
+
     fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
         let Some(array) = self.bytes.first_chunk::<N>().copied() else {
-            return Err(ReadError::UnexpectedEnd { needed: N, left: self.left() });
+            return Err(self.too_short(N));
         };
         self.bytes.advance(N);
         Ok(array)
@@ -174,7 +178,10 @@ impl Reader {
         if length > STRING_LENGTH_MAX {
             return Err(ReadError::StringTooLong(length));
         }
-        Ok(Some(String::from_utf8_lossy(&self.take(length)?).into_owned()))
+        let bytes = self.bytes.get(..length).ok_or(self.too_short(length))?;
+        let string = String::from_utf8_lossy(bytes).into_owned();
+        self.bytes.advance(length);
+        Ok(Some(string))
     }
 
     /// Nullable bytes, sharing the frame's memory: who keeps them for longer than the request makes a copy.

@@ -71,7 +71,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     let from_follower = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
     let context = match broker.fetch_sessions.open(request, &broker.topics, by_id, call.now) {
         Ok(context) => context,
-        Err(error_code) => return ticket.answer(&Response { error_code, ..Response::default() }, &mut broker.outbox),
+        Err(error_code) => return ticket.answer(Response { error_code, ..Response::default() }, &mut broker.outbox),
     };
     let client_id = call.client_id().to_owned();
     let request_bytes = call.bytes;
@@ -233,7 +233,7 @@ fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
     if ticket.throttle_ms() > 0 {
         // Whoever has read too much gets nothing before it has been quiet. To a session it is as if it had not asked.
         let session_id = context.session_id();
-        return ticket.answer(&Response { session_id, ..Response::default() }, &mut broker.outbox);
+        return ticket.answer(Response { session_id, ..Response::default() }, &mut broker.outbox);
     }
     let (session_id, answers) = broker.fetch_sessions.close(context, answers, by_id, now, &mut broker.random);
     let mut responses: Vec<FetchableTopicResponse> = Vec::new();
@@ -246,7 +246,7 @@ fn respond(broker: &mut Broker, fetch: PendingFetch, now: Now) {
             }
         }
     }
-    ticket.answer(&Response { session_id, responses, ..Response::default() }, &mut broker.outbox);
+    ticket.answer(Response { session_id, responses, ..Response::default() }, &mut broker.outbox);
 }
 
 /// Up to where a client may read.

@@ -46,7 +46,7 @@ enum Decision {
 
 pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket) {
     if let Err(error) = validate(&broker.config, &request) {
-        return ticket.answer(&refusal(error, &request.member_id), &mut broker.outbox);
+        return ticket.answer(refusal(error, &request.member_id), &mut broker.outbox);
     }
     let is_unknown = request.member_id.is_empty();
     let member_id = if is_unknown { new_member_id(broker, call, &request) } else { request.member_id.clone() };
@@ -57,24 +57,24 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     });
     let group = match found {
         Ok(group) => group,
-        Err(error) => return ticket.answer(&refusal(error, &request.member_id), context.outbox),
+        Err(error) => return ticket.answer(refusal(error, &request.member_id), context.outbox),
     };
     if !group.has_room(&request.member_id, context.config.group_max_size) {
         group.turn_away(&request.member_id, &mut context);
-        return ticket.answer(&refusal(ErrorCode::GROUP_MAX_SIZE_REACHED, ""), context.outbox);
+        return ticket.answer(refusal(ErrorCode::GROUP_MAX_SIZE_REACHED, ""), context.outbox);
     }
     match decide(group, &request, call.version) {
-        Decision::Refuse(error) => ticket.answer(&refusal(error, &request.member_id), context.outbox),
+        Decision::Refuse(error) => ticket.answer(refusal(error, &request.member_id), context.outbox),
         // A static member is never asked to come back with an id, so this one makes no sense.
-        Decision::GiveUp => ticket.answer(&refusal(ErrorCode::UNKNOWN_SERVER_ERROR, ""), context.outbox),
+        Decision::GiveUp => ticket.answer(refusal(ErrorCode::UNKNOWN_SERVER_ERROR, ""), context.outbox),
         Decision::RequireId => {
-            ticket.answer(&refusal(ErrorCode::MEMBER_ID_REQUIRED, &member_id), context.outbox);
+            ticket.answer(refusal(ErrorCode::MEMBER_ID_REQUIRED, &member_id), context.outbox);
             group.expect(member_id, request.session_timeout_ms, &mut context);
         }
         Decision::Stay => {
             let member = group.members().get(&member_id).map(|member| group.join_response(member));
             let unknown = || refusal(ErrorCode::UNKNOWN_MEMBER_ID, &member_id);
-            ticket.answer(&member.unwrap_or_else(unknown), context.outbox);
+            ticket.answer(member.unwrap_or_else(unknown), context.outbox);
         }
         Decision::Admit => {
             let client = (call.client_id.clone().unwrap_or_default(), host(call.client.peer.ip()));

@@ -167,14 +167,14 @@ impl Member {
             Waiting::Join(ticket) => {
                 // Somebody who is told to be unknown has no id.
                 let id = if error == ErrorCode::UNKNOWN_MEMBER_ID { "" } else { &self.id };
-                ticket.answer(&join_group::refusal(error, id), outbox);
+                ticket.answer(join_group::refusal(error, id), outbox);
             }
-            Waiting::Sync(ticket) => ticket.answer(&sync_group::refusal(error), outbox),
+            Waiting::Sync(ticket) => ticket.answer(sync_group::refusal(error), outbox),
         }
     }
 
     /// Answers the JoinGroup that waits, if there is one.
-    pub fn answer_join(&mut self, response: &messages::join_group::Response, outbox: &mut Outbox) {
+    pub fn answer_join(&mut self, response: messages::join_group::Response, outbox: &mut Outbox) {
         match mem::take(&mut self.waiting) {
             Waiting::Join(ticket) => ticket.answer(response, outbox),
             other => self.waiting = other,
@@ -182,7 +182,7 @@ impl Member {
     }
 
     /// Answers the SyncGroup that waits, and says whether there was one.
-    pub fn answer_sync(&mut self, response: &messages::sync_group::Response, outbox: &mut Outbox) -> bool {
+    pub fn answer_sync(&mut self, response: messages::sync_group::Response, outbox: &mut Outbox) -> bool {
         match mem::take(&mut self.waiting) {
             Waiting::Sync(ticket) => {
                 ticket.answer(response, outbox);

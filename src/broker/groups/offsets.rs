@@ -25,7 +25,10 @@ impl ByTopic {
 
     fn insert(&mut self, topic: &str, partition: i32, offset: CommittedOffset) {
         self.bytes += bytes_of(topic, &offset);
-        let partitions = self.topics.entry(topic.to_owned()).or_default();
+        let partitions = match self.topics.get_mut(topic) {
+            Some(partitions) => partitions,
+            None => self.topics.entry(topic.to_owned()).or_default(),
+        };
         if let Some(former) = partitions.insert(partition, offset) {
             self.bytes -= bytes_of(topic, &former);
         }

@@ -90,7 +90,9 @@ impl Group {
                         response.leader = old_leader;
                         response.members.clear();
                     }
-                    self.members.get_mut(new_id).into_iter().for_each(|m| m.answer_join(&response, context.outbox));
+                    if let Some(member) = self.members.get_mut(new_id) {
+                        member.answer_join(response, context.outbox);
+                    }
                 }
             }
             // While the leader computes the assignment, it knows only the former id.
@@ -108,12 +110,12 @@ impl Group {
         context: &mut Context,
     ) {
         let Some(member) = self.members.get_mut(member_id) else {
-            return ticket.answer(&sync_group::refusal(ErrorCode::UNKNOWN_MEMBER_ID), context.outbox);
+            return ticket.answer(sync_group::refusal(ErrorCode::UNKNOWN_MEMBER_ID), context.outbox);
         };
         member.must_sync = false;
         match self.state {
             State::Empty | State::PreparingRebalance => {
-                ticket.answer(&sync_group::refusal(ErrorCode::REBALANCE_IN_PROGRESS), context.outbox);
+                ticket.answer(sync_group::refusal(ErrorCode::REBALANCE_IN_PROGRESS), context.outbox);
             }
             State::CompletingRebalance => {
                 member.wait(Waiting::Sync(ticket), context.outbox);
@@ -124,7 +126,7 @@ impl Group {
             State::Stable => {
                 let response = self.members.get(member_id).map(|member| self.sync_response(member));
                 let unknown = || sync_group::refusal(ErrorCode::UNKNOWN_MEMBER_ID);
-                ticket.answer(&response.unwrap_or_else(unknown), context.outbox);
+                ticket.answer(response.unwrap_or_else(unknown), context.outbox);
             }
         }
         if !self.members.iter().any(|member| member.must_sync) {
@@ -333,7 +335,7 @@ impl Group {
         }
         self.enter(State::CompletingRebalance, context);
         let responses: Vec<_> = self.members.iter().map(|member| self.join_response(member)).collect();
-        for (member, response) in self.members.iter_mut().zip(&responses) {
+        for (member, response) in self.members.iter_mut().zip(responses) {
             member.answer_join(response, context.outbox);
             member.is_new = false;
             member.must_sync = true;
@@ -349,7 +351,7 @@ impl Group {
             member.set_assignment(assignments.remove(&member.id).unwrap_or_default());
         }
         let responses: Vec<_> = self.members.iter().map(|member| self.sync_response(member)).collect();
-        for (member, response) in self.members.iter_mut().zip(&responses) {
+        for (member, response) in self.members.iter_mut().zip(responses) {
             if member.answer_sync(response, context.outbox) {
                 member.watch(&self.id, member.session_timeout_ms, context);
             }
@@ -359,10 +361,10 @@ impl Group {
 
     /// The assignment that members wait for will not come.
     fn cancel_assignment(&mut self, context: &mut Context) {
-        let refusal = sync_group::refusal(ErrorCode::REBALANCE_IN_PROGRESS);
         for member in self.members.iter_mut() {
             member.set_assignment(Bytes::new());
-            if member.answer_sync(&refusal, context.outbox) {
+            let refusal = sync_group::refusal(ErrorCode::REBALANCE_IN_PROGRESS);
+            if member.answer_sync(refusal, context.outbox) {
                 member.watch(&self.id, member.session_timeout_ms, context);
             }
         }

@@ -20,9 +20,9 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, ticket: Ticket
     let group = groups.get_mut(&request.group_id);
     let valid = validate(group.as_deref(), &request, call.version);
     if let Err(error) = valid.and_then(|()| context.check_room(call.bytes)) {
-        return ticket.answer(&refusal(error), context.outbox);
+        return ticket.answer(refusal(error), context.outbox);
     }
-    let Some(group) = group else { return ticket.answer(&refusal(ErrorCode::UNKNOWN_MEMBER_ID), context.outbox) };
+    let Some(group) = group else { return ticket.answer(refusal(ErrorCode::UNKNOWN_MEMBER_ID), context.outbox) };
     let assignments = request.assignments.into_iter();
     let assignments = assignments.map(|part| (part.member_id, Bytes::copy_from_slice(&part.assignment))).collect();
     group.sync(&request.member_id, assignments, ticket, &mut context);

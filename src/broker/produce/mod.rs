@@ -100,7 +100,7 @@ pub fn handle(broker: &mut Broker, call: &Call, request: Request, mut ticket: Ti
     let mut to_topic = |topic| to_topic(broker, call, acks, &joined, topic, (&mut decompressor, &mut sentences));
     let responses: Vec<_> = request.topic_data.into_iter().map(&mut to_topic).collect();
     if acks != 0 {
-        return ticket.answer(&Response { responses, ..Response::default() }, &mut broker.outbox);
+        return ticket.answer(Response { responses, ..Response::default() }, &mut broker.outbox);
     }
     let mut errors =
         responses.iter().flat_map(|topic| &topic.partition_responses).map(|partition| partition.error_code);

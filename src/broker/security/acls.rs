@@ -13,7 +13,7 @@ const UNKNOWN: i8 = 0;
 /// What Kafka says of rules that it cannot keep.
 const NO_AUTHORIZER: &str = "No Authorizer is configured.";
 
-fn answer<R: Message>(broker: &mut Broker, ticket: Ticket, kinds: impl IntoIterator<Item = i8>, response: &R) {
+fn answer<R: Message>(broker: &mut Broker, ticket: Ticket, kinds: impl IntoIterator<Item = i8>, response: R) {
     if kinds.into_iter().any(|kind| kind == UNKNOWN) {
         return ticket.close("a request about ACLs leaves open what it means", &mut broker.outbox);
     }
@@ -32,7 +32,7 @@ pub mod describe_acls {
             error_message: Some("No Authorizer is configured on the broker".to_owned()),
             ..Response::default()
         };
-        answer(broker, ticket, kinds, &response);
+        answer(broker, ticket, kinds, response);
     }
 }
 
@@ -49,7 +49,7 @@ pub mod create_acls {
         };
         let results = request.creations.iter().map(refused).collect();
         let response = Response { results, ..Response::default() };
-        answer(broker, ticket, request.creations.iter().flat_map(kinds), &response);
+        answer(broker, ticket, request.creations.iter().flat_map(kinds), response);
     }
 }
 
@@ -68,6 +68,6 @@ pub mod delete_acls {
         };
         let filter_results = request.filters.iter().map(refused).collect();
         let response = Response { filter_results, ..Response::default() };
-        answer(broker, ticket, request.filters.iter().flat_map(kinds), &response);
+        answer(broker, ticket, request.filters.iter().flat_map(kinds), response);
     }
 }
