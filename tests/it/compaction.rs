@@ -1,5 +1,7 @@
 //! Compacted topics keep the last record of each key, where it is and as it is, and nothing that is not the last.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use kafka_protocol::records::{Compression, RecordBatchDecoder};
 use kafka_rs::wire::ErrorCode;
@@ -8,6 +10,7 @@ use kafka_rs::wire::messages::{end_txn, incremental_alter_configs, init_producer
 use kafka_rs::wire::record_batch::{BatchHeader, Codec, crc_is_valid};
 use proptest::prelude::*;
 
+use crate::admin::delete_records;
 use crate::driver::Driver;
 use crate::records::{Batch, FIRST_TIMESTAMP, Record, TRANSACTIONAL};
 use crate::requests::{
@@ -557,4 +560,65 @@ fn a_large_log_is_compacted_step_by_step() {
     let kept = contents(driver, &topic);
     assert!(newest.iter().all(|offset| kept.binary_search_by_key(offset, |(offset, ..)| *offset).is_ok()));
     assert!(kept.len() < 3_000, "the active segment holds less than 2000 records, but {} are kept", kept.len());
+}
+
+/// A log whose chunks take several steps each. Every tenth key comes once, all others again and again. Gives the offsets of each
+/// key's last record.
+fn long_chunks(driver: &mut Driver, topic: &Topic) -> Vec<i64> {
+    let value = "x".repeat(1_000);
+    let mut newest = BTreeMap::new();
+    for number in 0..3_000 {
+        let key = if number % 10 == 0 { format!("once {number}") } else { (number % 97).to_string() };
+        let offset = put(driver, topic, &key, Some(&value));
+        newest.insert(key, offset);
+    }
+    newest.into_values().collect()
+}
+
+/// Lets a compaction do one step, and looks at what must hold in between.
+fn step(driver: &mut Driver) {
+    driver.advance_ms(1);
+    driver.broker.invariants();
+    let buffers = driver.broker.buffers().map(|buffer| buffer.borrow().capacity());
+    assert_eq!(driver.budget.held(), buffers.sum::<usize>() + driver.broker.held_bytes());
+}
+
+#[test]
+fn readers_see_a_chunk_as_it_was_until_all_of_it_is_cleaned() {
+    let driver = &mut driver();
+    let topic = topic(driver, &[("internal.segment.bytes", "2500000")]);
+    let newest = long_chunks(driver, &topic);
+    driver.advance_ms(999);
+    let mut counts = vec![offsets(driver, &topic).len()];
+    for _ in 0..40 {
+        step(driver);
+        let kept = offsets(driver, &topic);
+        assert!(newest.iter().all(|offset| kept.binary_search(offset).is_ok()), "no key is lost");
+        counts.push(kept.len());
+    }
+    assert!(counts.is_sorted_by(|before, after| before >= after), "{counts:?}");
+    counts.dedup();
+    assert!(counts.len() > 3, "chunk by chunk: {counts:?}");
+    assert!(counts[counts.len() - 1] <= 1_000, "{counts:?}");
+}
+
+#[test]
+fn chunks_that_are_deleted_in_the_middle_of_their_compaction() {
+    for steps in 0..30 {
+        let driver = &mut driver();
+        let configs =
+            [("internal.segment.bytes", "2500000"), ("cleanup.policy", "compact,delete"), ("retention.ms", "-1")];
+        let topic = topic(driver, &configs);
+        let newest = long_chunks(driver, &topic);
+        driver.advance_ms(999);
+        (0..steps).for_each(|_| step(driver));
+        // Somewhere in the last chunk of the first segment.
+        assert_eq!(delete_records(driver, "table", 0, 2_100), (2_100, ErrorCode::NONE));
+        (0..40).for_each(|_| step(driver));
+        settle(driver);
+        let kept: Vec<_> = decode(fetched(driver, &topic, 0, 2_100)).iter().map(|(offset, ..)| *offset).collect();
+        let missing = newest.iter().filter(|offset| **offset >= 2_100 && kept.binary_search(offset).is_err());
+        assert_eq!(missing.count(), 0, "after {steps} steps");
+        assert!(kept.len() < 800, "{} are left after {steps} steps", kept.len());
+    }
 }

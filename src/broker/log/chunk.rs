@@ -10,6 +10,7 @@
 //! ```
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::{BatchTime, TimestampAndOffset};
@@ -133,6 +134,22 @@ impl Chunk {
             look(header, &buffer[position..end]);
             false
         });
+    }
+
+    /// Looks at the batches from the one on that holds `offset`, until `look` says that it is enough. Gives the offset of the
+    /// batch that would be next, if there is one.
+    pub fn look_from(&self, offset: i64, mut look: impl FnMut(&BatchHeader, &[u8]) -> ControlFlow<()>) -> Option<i64> {
+        let buffer = self.buffer.borrow();
+        let mut flow = ControlFlow::Continue(());
+        let next = self.walk(self.position_of(offset), |position, header| {
+            if flow.is_continue() {
+                let end = header.total_bytes().map_or(buffer.len(), |bytes| position + bytes);
+                flow = look(header, &buffer[position..end]);
+                return false;
+            }
+            true
+        });
+        next.map(|(_, header)| header.base_offset)
     }
 
     /// Where the batch begins that holds `offset`, or the first one behind it.

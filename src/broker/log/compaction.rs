@@ -22,24 +22,28 @@
 //! nothing is dropped because of them. The same happens where there is no memory to look into it, or where the batches of a chunk
 //! become much larger when they are decompressed than they have any use to be.
 //!
-//! Cleaning is done in small steps, a chunk at a time, so that clients are served in between. What has been cleaned takes
-//! the place of what was there at once; a reader sees either, and both have every key's last record.
+//! Cleaning is done in small steps, some batches at a time, so that clients are served in between. What is left of a chunk is
+//! gathered beside it, and takes its place once all of it has been looked at; a reader sees either, and both have every key's
+//! last record.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::ops::ControlFlow;
 
-use super::Log;
 use super::chunk::Chunk;
 use super::segment::Segment;
 use super::transactions::Transactions;
+use super::{CHUNK_BYTES_MAX, Log};
 use crate::budget::{Budget, Share};
 use crate::config::topic::TopicSettings;
+use crate::pieces;
 use crate::wire::compression::{Decompressed, Decompressor};
 use crate::wire::record_batch::{BatchHeader, HEADER_BYTES, Record, Records, Remade};
 
 /// The memory for the keys of one cleaning. What does not fit is left to the next one.
 const KEYS_BYTES_MAX: usize = 64 << 20;
-/// What a key needs beside its own bytes.
-const KEY_OVERHEAD_BYTES: usize = 48;
+/// What a key needs at most, whatever its length: a hash map has twice as many places as entries just after it has grown.
+const KEY_BYTES: usize = 64;
 
 /// What there is to clean in a log.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,12 +65,14 @@ pub struct Cleaning {
     /// Up to here; a chunk begins there.
     until: i64,
     /// The last offset of each key of the dirty part.
-    last_offsets: HashMap<Box<[u8]>, i64>,
+    last_offsets: LastOffsets,
     /// The memory of the keys.
     share: Share,
-    /// How large the chunk of the last step was.
-    chunk_bytes: usize,
-    /// What that chunk may have decompressed.
+    /// What is left of the chunk that is being cleaned.
+    left: Option<Left>,
+    /// How many bytes the last step has looked at.
+    looked_bytes: usize,
+    /// What that step may have decompressed.
     decompressor: Decompressor,
     /// The producers of whose transaction records have been seen, but not the marker yet.
     open: HashSet<i64>,
@@ -75,13 +81,81 @@ pub struct Cleaning {
     now_ms: i64,
 }
 
+/// The last offset of each key. A key is told by two hashes of it, as Kafka tells it by its MD5: with ten million keys, the chance
+/// that two of them are taken for one is below 1 in 10^24. So growing need not look at keys again, nor letting go at every one
+/// of them, which would hold up the loop for a tenth of a second.
+#[derive(Debug, Default)]
+struct LastOffsets {
+    hashers: [RandomState; 2],
+    by_hashes: HashMap<u128, i64, BuildHasherDefault<AsItIs>>,
+}
+
+impl LastOffsets {
+    fn hashes(&self, key: &[u8]) -> u128 {
+        let [high, low] = self.hashers.each_ref().map(|hasher| u128::from(hasher.hash_one(key)));
+        high << 64 | low
+    }
+
+    fn get(&self, key: &[u8]) -> Option<i64> {
+        self.by_hashes.get(&self.hashes(key)).copied()
+    }
+
+    fn note(&mut self, key: &[u8], offset: i64) {
+        let last = self.by_hashes.entry(self.hashes(key)).or_insert(offset);
+        *last = (*last).max(offset);
+    }
+}
+
+/// Hashes what is a hash.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("only pairs of hashes are hashed");
+    }
+
+    fn write_u128(&mut self, hashes: u128) {
+        self.0 = hashes as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// How far a cleaning has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Finding the last offsets; the chunk with this offset is next.
+    /// Finding the last offsets; the batch with this offset is next.
     Looking { next: i64 },
-    /// Dropping records; the chunk with this offset is next.
+    /// Dropping records; the batch with this offset is next.
     Dropping { next: i64 },
+}
+
+/// What is left of a chunk, as far as it has been looked at.
+#[derive(Debug)]
+struct Left {
+    /// Where the chunk begins.
+    base_offset: i64,
+    chunks: Vec<Chunk>,
+}
+
+impl Left {
+    /// Copies a batch that is kept. If that takes another chunk, it is made as large as what is still to come may need, this batch
+    /// included.
+    fn keep(&mut self, batch: &[u8], header: &BatchHeader, to_come: usize, budget: &Budget) {
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.has_room_for(batch.len()) => chunk.keep(batch, header),
+            last => {
+                last.into_iter().for_each(Chunk::close);
+                let bytes = pieces::size_for(to_come.min(CHUNK_BYTES_MAX).max(batch.len()));
+                let mut chunk = Chunk::new(header.base_offset, bytes, budget);
+                chunk.keep(batch, header);
+                self.chunks.push(chunk);
+            }
+        }
+    }
 }
 
 impl Log {
@@ -115,40 +189,36 @@ impl Log {
         Some(Cleanable { dirty_ratio, is_due, dirty_from, until })
     }
 
-    /// Goes on with a cleaning by one chunk. Says whether it is done.
-    pub fn clean(&mut self, cleaning: &mut Cleaning, settings: &TopicSettings) -> bool {
-        cleaning.chunk_bytes = 0;
+    /// Goes on with a cleaning, to the end of a chunk or to the batch that makes it so many bytes, as they are and decompressed.
+    /// Says whether it is done.
+    pub fn clean(&mut self, cleaning: &mut Cleaning, settings: &TopicSettings, bytes_max: usize) -> bool {
+        cleaning.looked_bytes = 0;
         cleaning.decompressor = Decompressor::new(&self.budget);
         match cleaning.phase {
             Phase::Looking { next } => {
-                let Some((chunk, following)) = self.chunk_at(next).filter(|_| next < cleaning.until) else {
+                let chunk = self.chunks_from(next).find(|chunk| chunk.position_of(next) < chunk.length());
+                let Some(chunk) = chunk.filter(|chunk| chunk.base_offset() < cleaning.until) else {
                     self.regroup(cleaning.until, settings);
                     cleaning.phase = Phase::Dropping { next: self.start_offset.min(self.first_chunk_offset()) };
                     return false;
                 };
-                cleaning.look_at(chunk, &self.transactions);
-                cleaning.phase = Phase::Looking { next: following };
+                let following = self.following(chunk.base_offset());
+                let rest = cleaning.look_at(chunk, next, bytes_max, &self.transactions);
+                cleaning.phase = Phase::Looking { next: rest.unwrap_or(following) };
                 if cleaning.share.bytes() > KEYS_BYTES_MAX || self.budget.room_for_logs() == 0 {
                     cleaning.until = cleaning.until.min(following);
                 }
                 false
             }
             Phase::Dropping { next } => {
-                let Some(following) = self.drop_from_chunk(next, cleaning) else {
+                let Some(next) = self.drop_from_chunk(next, cleaning, bytes_max) else {
                     self.clean_until = self.clean_until.max(cleaning.until);
                     return true;
                 };
-                cleaning.phase = Phase::Dropping { next: following };
+                cleaning.phase = Phase::Dropping { next };
                 false
             }
         }
-    }
-
-    /// The first chunk that begins at `offset` or behind it, and the offset at which the one behind that begins.
-    fn chunk_at(&self, offset: i64) -> Option<(&Chunk, i64)> {
-        let (segment, chunk) = self.position_at(offset)?;
-        let chunk = &self.segments[segment].chunks[chunk];
-        Some((chunk, self.following(chunk.base_offset())))
     }
 
     /// Where the next chunk begins behind the one that begins at `offset`.
@@ -157,7 +227,7 @@ impl Log {
         next.map_or(self.end_offset, |(segment, chunk)| self.segments[segment].chunks[chunk].base_offset())
     }
 
-    /// The positions of that chunk's segment and of the chunk in it.
+    /// The positions of the first chunk's segment that begins at `offset` or behind it, and of the chunk in it.
     fn position_at(&self, offset: i64) -> Option<(usize, usize)> {
         let before = |segment: &Segment| segment.chunks.last().is_none_or(|last| last.base_offset() < offset);
         let first = self.segments.iter().position(|segment| !before(segment))?;
@@ -189,34 +259,37 @@ impl Log {
         }
     }
 
-    /// Replaces the chunk that begins at `next` or behind it by what stays of it. Gives the offset to go on from, and
-    /// `None` if there is no further chunk to clean.
-    fn drop_from_chunk(&mut self, next: i64, cleaning: &mut Cleaning) -> Option<i64> {
-        let (segment, chunk) = self.position_at(next)?;
-        let offset = self.segments[segment].chunks[chunk].base_offset();
-        if offset >= cleaning.until {
+    /// Looks at the batches of a chunk from `next` on, and replaces it by what stays of it once it has looked at all of them. Gives
+    /// the offset to go on from, and `None` if there is nothing more to clean.
+    fn drop_from_chunk(&mut self, next: i64, cleaning: &mut Cleaning, bytes_max: usize) -> Option<i64> {
+        let begun = cleaning.left.take();
+        let (segment, index) = self.position_at(begun.as_ref().map_or(next, |left| left.base_offset))?;
+        let base_offset = self.segments[segment].chunks[index].base_offset();
+        if base_offset >= cleaning.until {
             return None;
         }
-        let following = self.following(offset);
+        // What was begun is of no use if the chunk has been deleted meanwhile.
+        let mut left =
+            begun.filter(|left| left.base_offset == base_offset).unwrap_or(Left { base_offset, chunks: Vec::new() });
+        let following = self.following(base_offset);
         let segment = &mut self.segments[segment];
-        let old = segment.take_chunk(chunk);
-        cleaning.chunk_bytes = old.length();
-        let mut left = old.length() + segment.chunks[chunk..].iter().map(Chunk::length).sum::<usize>();
-        let mut position = chunk;
-        let (transactions, budget) = (&mut self.transactions, &self.budget);
-        old.for_each(|header, batch| {
-            let outcome = cleaning.clean_batch(header, batch, transactions);
-            left -= batch.len();
+        let chunk = &segment.chunks[index];
+        let mut to_come = segment.bytes_from(index) - chunk.position_of(next);
+        let rest = chunk.look_from(next, |header, batch| {
+            let outcome = cleaning.clean_batch(header, batch, &mut self.transactions);
+            to_come -= batch.len();
             match outcome {
-                Outcome::Kept => segment.keep(&mut position, batch, header, left + batch.len(), budget),
-                Outcome::Remade(header, made) => segment.keep(&mut position, &made, &header, left + made.len(), budget),
+                Outcome::Kept => left.keep(batch, header, to_come + batch.len(), &self.budget),
+                Outcome::Remade(header, made) => left.keep(&made, &header, to_come + made.len(), &self.budget),
                 Outcome::Gone => {}
             }
+            cleaning.has_looked_at(batch, bytes_max)
         });
-        if position == segment.chunks.len() {
-            segment.close();
+        match rest {
+            Some(_) => cleaning.left = Some(left),
+            None => segment.replace_chunk(index, left.chunks),
         }
-        Some(following)
+        Some(rest.unwrap_or(following))
     }
 }
 
@@ -229,14 +302,20 @@ enum Outcome {
 }
 
 impl Cleaning {
-    /// The memory of the keys.
+    /// The memory of the keys, and of what is left of a chunk.
     pub fn held_bytes(&self) -> usize {
-        self.share.bytes()
+        let left = self.left.iter().flat_map(|left| &left.chunks);
+        self.share.bytes() + left.map(Chunk::capacity).sum::<usize>()
     }
 
     /// How many bytes the last step has looked at, as they are and decompressed.
     pub fn step_bytes(&self) -> usize {
-        self.chunk_bytes + self.decompressor.spent()
+        self.looked_bytes + self.decompressor.spent()
+    }
+
+    fn has_looked_at(&mut self, batch: &[u8], bytes_max: usize) -> ControlFlow<()> {
+        self.looked_bytes += batch.len();
+        if self.step_bytes() < bytes_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     pub fn new(cleanable: &Cleanable, settings: &TopicSettings, budget: &Budget, now_ms: i64) -> Self {
@@ -244,9 +323,10 @@ impl Cleaning {
         Self {
             phase: Phase::Looking { next: dirty_from },
             until,
-            last_offsets: HashMap::new(),
+            last_offsets: LastOffsets::default(),
             share: budget.share(),
-            chunk_bytes: 0,
+            left: None,
+            looked_bytes: 0,
             decompressor: Decompressor::new(budget),
             open: HashSet::new(),
             delete_horizon_ms: now_ms.saturating_add(settings.delete_retention_ms),
@@ -254,28 +334,19 @@ impl Cleaning {
         }
     }
 
-    /// Notes where the keys of a chunk stand.
-    fn look_at(&mut self, chunk: &Chunk, transactions: &Transactions) {
-        self.chunk_bytes = chunk.length();
-        chunk.for_each(|header, batch| {
+    /// Notes where the keys of a chunk stand, from `next` on. Gives the offset to go on from in the same chunk.
+    fn look_at(&mut self, chunk: &Chunk, next: i64, bytes_max: usize, transactions: &Transactions) -> Option<i64> {
+        chunk.look_from(next, |header, batch| {
             let counts = !header.is_control() && !is_aborted(header, transactions) && header.base_offset < self.until;
             if let Some(records) = counts.then(|| self.records(header, batch)).flatten() {
                 for record in Records::new(&records).map_while(Result::ok) {
                     let offset = header.base_offset + i64::from(record.offset_delta);
-                    record.key.into_iter().for_each(|key| self.note(key, offset));
+                    record.key.into_iter().for_each(|key| self.last_offsets.note(key, offset));
                 }
             }
-        });
-    }
-
-    fn note(&mut self, key: &[u8], offset: i64) {
-        match self.last_offsets.get_mut(key) {
-            Some(last) => *last = (*last).max(offset),
-            None => {
-                self.share.set(self.share.bytes() + key.len() + KEY_OVERHEAD_BYTES);
-                self.last_offsets.insert(key.into(), offset);
-            }
-        }
+            self.share.set(self.last_offsets.by_hashes.len() * KEY_BYTES);
+            self.has_looked_at(batch, bytes_max)
+        })
     }
 
     fn clean_batch(&mut self, header: &BatchHeader, batch: &[u8], transactions: &mut Transactions) -> Outcome {
@@ -337,7 +408,7 @@ impl Cleaning {
     fn is_kept(&self, header: &BatchHeader, record: &Record) -> bool {
         let Some(key) = record.key else { return false };
         let offset = header.base_offset + i64::from(record.offset_delta);
-        let is_last = self.last_offsets.get(key).is_none_or(|last| offset >= *last);
+        let is_last = self.last_offsets.get(key).is_none_or(|last| offset >= last);
         is_last && (record.has_value || header.delete_horizon_ms().is_none_or(|horizon| self.now_ms < horizon))
     }
 

@@ -5,9 +5,7 @@
 //! enough; then another one begins. Retention deletes segments, and compaction works on those that are not active.
 
 use super::chunk::Chunk;
-use super::{BatchTime, CHUNK_BYTES_MAX, Rolling};
-use crate::budget::Budget;
-use crate::pieces;
+use super::{BatchTime, Rolling};
 use crate::wire::record_batch::{BatchHeader, NO_TIMESTAMP};
 
 #[derive(Debug)]
@@ -62,29 +60,31 @@ impl Segment {
         last.append(batch, header, base_offset, leader_epoch, time);
     }
 
-    /// Takes a chunk out, to be cleaned.
-    pub fn take_chunk(&mut self, index: usize) -> Chunk {
-        let chunk = self.chunks.remove(index);
-        self.length -= chunk.length();
-        chunk
+    /// The bytes from a chunk on to the end.
+    pub fn bytes_from(&self, index: usize) -> usize {
+        self.chunks[index..].iter().map(Chunk::length).sum()
     }
 
-    /// Copies a batch that compaction keeps behind the chunks in front of `position`, which moves on if another chunk is
-    /// needed: that is made as large as what is `left` may need, this batch included.
-    pub fn keep(&mut self, position: &mut usize, batch: &[u8], header: &BatchHeader, left: usize, budget: &Budget) {
-        let before = position.checked_sub(1).and_then(|last| self.chunks.get_mut(last));
-        match before {
-            Some(chunk) if chunk.has_room_for(batch.len()) => chunk.keep(batch, header),
-            before => {
-                before.into_iter().for_each(Chunk::close);
-                let bytes = pieces::size_for(left.min(CHUNK_BYTES_MAX).max(batch.len()));
-                let mut chunk = Chunk::new(header.base_offset, bytes, budget);
-                chunk.keep(batch, header);
-                self.chunks.insert(*position, chunk);
-                *position += 1;
+    /// Puts what compaction has left of a chunk in its place, or into the chunk before it where there is room.
+    pub fn replace_chunk(&mut self, index: usize, left: Vec<Chunk>) {
+        self.length -= self.chunks.remove(index).length();
+        let mut position = index;
+        for chunk in left {
+            self.length += chunk.length();
+            match position.checked_sub(1).and_then(|before| self.chunks.get_mut(before)) {
+                Some(before) if before.has_room_for(chunk.length()) => {
+                    chunk.for_each(|header, batch| before.keep(batch, header));
+                }
+                before => {
+                    before.into_iter().for_each(Chunk::close);
+                    self.chunks.insert(position, chunk);
+                    position += 1;
+                }
             }
         }
-        self.length += batch.len();
+        if position == self.chunks.len() {
+            self.close();
+        }
     }
 
     /// Takes over what lies in the segment behind it.

@@ -13,10 +13,11 @@ use crate::broker::topics::{Partition, Topic};
 use crate::broker::{self, Broker, Now};
 use crate::wire::Uuid;
 
-/// A turn ends with the chunk that makes it so many bytes, as they are and decompressed: some milliseconds' work.
-const BYTES_PER_TURN: usize = 4 << 20;
-/// A small chunk counts as so many: finding it takes its time too.
-const BYTES_PER_CHUNK_MIN: usize = 1 << 20;
+/// A turn of a compaction ends with the batch that makes it so many bytes, as they are and decompressed: of short records, two
+/// milliseconds' work.
+const BYTES_PER_TURN: usize = 256 << 10;
+/// A step over less counts as so many: finding its chunk takes its time too.
+const BYTES_PER_STEP_MIN: usize = 32 << 10;
 /// Between two turns of a compaction there is room for others.
 const PAUSE_MS: i64 = 1;
 
@@ -149,11 +150,11 @@ fn compact(broker: &mut Broker) {
     let Some(Partition { log, .. }) = partition else { return };
     let mut bytes = 0;
     while bytes < BYTES_PER_TURN {
-        if log.clean(&mut compacting.cleaning, settings) {
+        if log.clean(&mut compacting.cleaning, settings, BYTES_PER_TURN - bytes) {
             debug!("Compacted {name}-{}: {} bytes are left", compacting.partition, log.bytes());
             return;
         }
-        bytes += compacting.cleaning.step_bytes().max(BYTES_PER_CHUNK_MIN);
+        bytes += compacting.cleaning.step_bytes().max(BYTES_PER_STEP_MIN);
     }
     broker.compacting = Some(compacting);
 }
