@@ -52,13 +52,13 @@ pub static MANY_GROUPS: Row = Row {
 /// What a request costs with many of something, against one of it.
 fn compare<R: Requests>(lab: &mut Lab, row: &Row, work: &str, warm_up: usize, benches: [Bench<R>; 2]) -> Outcome<()> {
     let [mut many, mut one] = benches;
-    let count = lab.work(100_000);
+    let count = lab.work(50_000);
     many.send(warm_up, IN_FLIGHT)?;
     one.send(warm_up, IN_FLIGHT)?;
     let per_request = |bench: &mut Bench<R>| Ok([bench.send(count, IN_FLIGHT)?.0 / count as f64]);
     let mut many = || per_request(&mut many);
     let mut one = || per_request(&mut one);
-    let [[many], [one]] = contest(lab.rounds(), [&mut many, &mut one])?;
+    let [[many], [one]] = contest(lab.short_rounds(), [&mut many, &mut one])?;
     lab.figures.push(Figure::ratio(row.name, work, Goal::AtMost(1.1), &many, &one));
     Ok(())
 }

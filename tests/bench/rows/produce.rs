@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 5;
 const GB: f64 = 1e9;
 
 /// What a round writes.
-const ROUND_BYTES: usize = 512 << 20;
+const ROUND_BYTES: usize = 256 << 20;
 
 pub static MEGABYTE: Row = Row {
     name: "produce-1mb",
@@ -23,7 +23,7 @@ pub static MEGABYTE: Row = Row {
     run: |lab| {
         // How much the broker needs depends on how fast it is, since records pile up from one look for old ones to the next: so
         // it has to be fast from the beginning.
-        machine::warm_memory(ROUND_BYTES);
+        machine::warm_memory(2 * ROUND_BYTES);
         let [[ours, _], [limits, _], [copying, _]] = steady(lab, Shape::Megabyte, ROUND_BYTES)?;
         let work = "produce, 1 MB requests, 5 in flight, recycled memory: CPU per GB";
         lab.figures.push(Figure::ratio(MEGABYTE.name, work, Goal::AtMost(1.2), &ours, &limits));
@@ -50,7 +50,7 @@ pub static ONE_RECORD: Row = Row {
     about: "one record of 100 bytes a request, 5 in flight",
     is_short: true,
     run: |lab| {
-        let [[_, ours], [_, limits], _] = steady(lab, Shape::One, 8 << 20)?;
+        let [[_, ours], [_, limits], _] = steady(lab, Shape::One, 4 << 20)?;
         let work = "produce, one 100-byte record a request, 5 in flight: requests per second";
         lab.figures.push(Figure::ratio(ONE_RECORD.name, work, Goal::AtLeast(0.85), &ours, &limits));
         Ok(())
@@ -67,15 +67,15 @@ fn steady(lab: &Lab, shape: Shape, round_bytes: usize) -> Outcome<[[Vec<f64>; 2]
     let copying = lab.limit(&["copying-sink", "recycled"])?;
     let mut copying = Bench::new(copying, Produce::new(Answerer::Limit, TOPIC, shape))?;
     let round = lab.work(round_bytes) / ours.requests.frame_bytes();
-    // Twice a round is many times what the broker keeps: all memory that it needs has been touched then.
-    let warm_up = 2 * round_bytes / ours.requests.frame_bytes();
+    // Four rounds are many times what the broker keeps: all memory that it needs has been touched then.
+    let warm_up = 4 * round_bytes / ours.requests.frame_bytes();
     ours.send(warm_up, IN_FLIGHT)?;
     limits.send(warm_up, IN_FLIGHT)?;
     copying.send(warm_up, IN_FLIGHT)?;
     let mut ours = || measured(&mut ours, round);
     let mut limits = || measured(&mut limits, round);
     let mut copying = || measured(&mut copying, round);
-    contest(lab.rounds(), [&mut ours, &mut limits, &mut copying])
+    contest(lab.short_rounds(), [&mut ours, &mut limits, &mut copying])
 }
 
 fn measured(bench: &mut Bench<Produce>, count: usize) -> Outcome<[f64; 2]> {
