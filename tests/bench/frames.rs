@@ -335,19 +335,13 @@ impl Commits {
         let mark = MARK_32.to_be_bytes();
         let error_at = place_of(&answer, &mark) + mark.len();
         let (frame, number) = (commit(name), group_number(0));
-        Self { group_at: place_of(&frame, &number), run: Run::new(&frame), groups, error_at, answered: 0 }
+        Self { group_at: place_of(&frame, number.as_bytes()), run: Run::new(&frame), groups, error_at, answered: 0 }
     }
 }
 
 /// The names of all groups are of one length, and so are the requests.
-fn group_number(group: usize) -> [u8; 6] {
-    let mut rest = group;
-    let mut digits = [0; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    digits
+fn group_number(group: usize) -> String {
+    format!("{group:06}")
 }
 
 /// A commit of the first group.
@@ -358,7 +352,7 @@ fn commit(name: &str) -> Bytes {
         topic_id: Uuid::default(),
         partitions: vec![partition],
     };
-    let group_id = format!("group-{}", String::from_utf8_lossy(&group_number(0)));
+    let group_id = format!("group-{}", group_number(0));
     Socket::frame(COMMIT_VERSION, 0, &offset_commit::Request { group_id, topics: vec![topic], ..Default::default() })
 }
 
@@ -369,7 +363,7 @@ impl Requests for Commits {
         self.run.take(most, |nth, frame| {
             let number = first + nth;
             put(frame, REQUEST_CORRELATION_AT, &(number as u32).to_be_bytes());
-            put(frame, group_at, &group_number(number % groups));
+            put(frame, group_at, group_number(number % groups).as_bytes());
         })
     }
 

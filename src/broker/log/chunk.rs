@@ -128,11 +128,9 @@ impl Chunk {
 
     /// Looks at every batch, at its header and at all its bytes, in order.
     pub fn for_each(&self, mut look: impl FnMut(&BatchHeader, &[u8])) {
-        let buffer = self.buffer.borrow();
-        self.walk(0, |position, header| {
-            let end = header.total_bytes().map_or(buffer.len(), |bytes| position + bytes);
-            look(header, &buffer[position..end]);
-            false
+        self.look_from(self.base_offset, |header, batch| {
+            look(header, batch);
+            ControlFlow::Continue(())
         });
     }
 

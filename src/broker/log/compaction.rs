@@ -83,7 +83,7 @@ pub struct Cleaning {
 
 /// The last offset of each key. A key is told by two hashes of it, as Kafka tells it by its MD5: with ten million keys, the chance
 /// that two of them are taken for one is below 1 in 10^24. So growing need not look at keys again, nor letting go at every one
-/// of them, which would hold up the loop for a tenth of a second.
+/// of them, which holds up the loop for fifty milliseconds when they are half a million.
 #[derive(Debug, Default)]
 struct LastOffsets {
     hashers: [RandomState; 2],
