@@ -7,8 +7,9 @@
 //!
 //! Each way takes what comes in pieces of random sizes and holds it back now and then, for a moment or long enough that a
 //! client loses patience. After a random number of bytes in one of the ways the connection ends, in the middle of a frame as
-//! a rule: both sockets are cut, or reset. What a connection meets follows from the proxy's seed and from how many came before
-//! it, so that a seed gives the same faults again, though clients with threads of their own do not meet them with the same bytes.
+//! a rule: both sockets are cut, or reset, by turns. Where a connection ends and what holds it up follow from the proxy's seed
+//! and from how many came before it, so that a seed gives the same faults again, though clients with threads of their own do not
+//! meet them with the same bytes.
 //!
 //! `advertised.listeners` has to name the proxy, or clients find their way around it. So the proxy is there first, and is told
 //! of the broker by [`Proxy::lead_to`].
@@ -60,6 +61,8 @@ struct Shared {
     /// No harm is done, also to connections that were meant to suffer.
     calm: AtomicBool,
     stopped: AtomicBool,
+    /// Whether the connection that ends next is reset; if not, it is cut.
+    resets_next: AtomicBool,
     counts: Counts,
 }
 
@@ -80,6 +83,7 @@ impl Proxy {
             broker: OnceLock::new(),
             calm: AtomicBool::new(true),
             stopped: AtomicBool::new(false),
+            resets_next: AtomicBool::new(false),
             counts: Counts::default(),
         });
         let acceptor = thread::spawn({
@@ -163,12 +167,11 @@ enum How {
     Reset,
 }
 
-/// How a connection will end.
+/// Where a connection will end.
 #[derive(Debug, Clone, Copy)]
 struct End {
     way: Way,
     after_bytes: u64,
-    how: How,
 }
 
 impl End {
@@ -176,8 +179,7 @@ impl End {
         let bits = LIFE_BITS.start + draw(random, LIFE_BITS.end - LIFE_BITS.start);
         let after_bytes = (1 << bits) + draw(random, 1 << bits);
         let way = if draw(random, 2) == 0 { Way::ToBroker } else { Way::ToClient };
-        let how = if draw(random, 2) == 0 { How::Cut } else { How::Reset };
-        Self { way, after_bytes, how }
+        Self { way, after_bytes }
     }
 }
 
@@ -285,8 +287,10 @@ impl Pump<'_> {
         let Some(end) = self.end.filter(|end| end.after_bytes <= self.passed) else { return self.write(bytes, to) };
         let excess = (self.passed - end.after_bytes).min(bytes.len() as u64) as usize;
         self.write(&bytes[..bytes.len() - excess], to);
-        self.link.end(end.how);
-        let count = if end.how == How::Cut { &counts.cuts } else { &counts.resets };
+        // By turns and not by chance: however few connections end in a short run, there are some of both.
+        let is_reset = self.link.shared.resets_next.fetch_xor(true, Relaxed);
+        let (how, count) = if is_reset { (How::Reset, &counts.resets) } else { (How::Cut, &counts.cuts) };
+        self.link.end(how);
         count.fetch_add(1, Relaxed);
     }
 

@@ -146,6 +146,7 @@ fn of_a_transaction_there_is_all_or_nothing() {
         let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
         let [committed, aborted, unknown] = [Outcome::Committed, Outcome::Aborted, Outcome::Unknown].map(count);
         stage.tell(&format!("producer {name}: {committed} committed, {aborted} aborted, {unknown} unknown"));
-        assert!(committed > 0, "some transactions get through");
     }
+    // Not of each producer: one may meet nothing but stalls.
+    assert!(told.concat().contains(&Outcome::Committed), "some transactions get through");
 }
